@@ -9,8 +9,9 @@ from escalation.config.rules.checkpoints import Unless
 from escalation.engine.checkpoints import running, tiers_left
 from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import asked
+from escalation.incident.communications import name_of
 from escalation.incident.model import Incident
-from escalation.incident.responders import UPDATES, People, commander, effective_tier, holders, in_roles, speaker
+from escalation.incident.responders import People, commander, effective_tier, holders, in_roles, speaker
 from escalation.incident.state.checkpoints import Checkpoint, CheckpointKind
 from escalation.oncall.roster import Roster
 
@@ -61,7 +62,7 @@ def _upcoming(checkpoint: Checkpoint, incident: Incident, roster: Roster) -> Upc
             return what(communication.why, unless=communication.unless)
         case CheckpointKind.OWED:
             owed = incident.owed(int(checkpoint.about))
-            return what(f"the {UPDATES[owed.plan.audience]} is not sent", notified=speaker(incident, roster))
+            return what(f"the {name_of(owed)} is not sent", notified=speaker(incident, roster))
         case CheckpointKind.REPEAT:
             page = incident.page(int(checkpoint.about))
             return what("the page was not acknowledged", tiers=(page.tier,), people=(page.person,))

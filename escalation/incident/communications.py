@@ -1,12 +1,28 @@
 """Communications of an incident as they stand: which wait for a person, which are overdue."""
 
-from escalation.config.rules.communications import Communication, ListName, Means
+from escalation.config.rules.communications import Audience, Communication, ListName, Means
 from escalation.config.status_page import STATUS_PAGE
 from escalation.incident.model import Incident
-from escalation.incident.state.communications import OwedCommunication, OwedState
+from escalation.incident.state.communications import OwedCommunication, OwedState, Stage
 from escalation.incident.state.entries import Entry, EntryKind
 
 PENDING = (OwedState.WAITING, OwedState.OWED)
+_STAGES = {Stage.UPDATE: ("update",), Stage.RESTORED: ("resolved",), Stage.FOLLOW_UP: ("follow-up",)}
+
+
+def name_of(owed: OwedCommunication) -> str:
+    """Name a communication, the same wherever it is spoken of: `stakeholder email`, `customer update (status page)`."""
+    means = tuple(m for m in owed.through if m is not Means.SLACK)
+    details: tuple[str, ...] = ("correction",) if owed.corrects else _STAGES.get(owed.stage, ())
+    match owed.plan.audience:
+        case Audience.STAKEHOLDERS:
+            name = "stakeholder email" if means else "stakeholder message"
+        case Audience.SOCIAL:
+            name = "social media post"
+        case Audience.CUSTOMERS:
+            name = "customer update"
+            details = (*("email" if m is Means.CUSTOMER_MAIL else m.replace("_", " ") for m in means), *details)
+    return f"{name} ({', '.join(details)})" if details else name
 
 
 def pending(incident: Incident) -> tuple[OwedCommunication, ...]:

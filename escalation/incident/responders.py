@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from escalation.config.rules.communications import Audience
-from escalation.incident.communications import is_overdue, pending
+from escalation.incident.communications import is_overdue, name_of, pending
 from escalation.incident.effects import Reminded
 from escalation.incident.model import Incident
 from escalation.incident.state.checkpoints import CheckpointKind
@@ -91,7 +90,7 @@ def duties(incident: Incident, roster: Roster, person: PersonId) -> Iterator[Dut
     if person in speaker(incident, roster):
         for owed in pending(incident):
             verb = "approve" if owed.state is OwedState.WAITING else "send"
-            yield Duty(incident, f"{verb} the {UPDATES[owed.plan.audience]}", owed.due, is_overdue(owed, incident))
+            yield Duty(incident, f"{verb} the {name_of(owed)}", owed.due, is_overdue(owed, incident))
 
 
 def _of_commander(incident: Incident) -> Iterator[Duty]:
@@ -103,10 +102,3 @@ def _of_commander(incident: Incident) -> Iterator[Duty]:
         yield Duty(incident, "post a progress update", min(planned), late=False)
     if asked := standing.get(Reminded.STABLE):
         yield Duty(incident, "say whether the fix is stable", asked.since, late=True)
-
-
-UPDATES = {
-    Audience.STAKEHOLDERS: "stakeholder update",
-    Audience.CUSTOMERS: "customer update",
-    Audience.SOCIAL: "social media post",
-}

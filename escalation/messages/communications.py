@@ -6,7 +6,8 @@ Those for customers and the public have the public wording, or the policy's fixe
 import json
 from datetime import datetime
 
-from escalation.config.rules.communications import Audience, Means
+from escalation.config.rules.communications import Audience
+from escalation.incident.communications import name_of
 from escalation.incident.model import Incident
 from escalation.incident.state.communications import OwedCommunication, Stage
 from escalation.incident.state.entries import Entry
@@ -25,24 +26,13 @@ _TEMPLATES = {
     (Audience.SOCIAL, Stage.UPDATE): "social_post",
     (Audience.SOCIAL, Stage.RESTORED): "social_restored",
 }
-_STAGES = {Stage.UPDATE: " (update)", Stage.RESTORED: " (resolved)", Stage.FOLLOW_UP: " (follow-up)"}
-_MEANS = {Means.CUSTOMER_MAIL: "customer email"}
 _ANSWERED = {"approved": "approved by ", "published": "published by ", "declined": "not needed, marked by "}
 
 
 def task_name(owed: OwedCommunication) -> str:
-    """Name a communication: `Stakeholder email`, `Status page update`."""
-    means = tuple(m for m in owed.through if m is not Means.SLACK)
-    match owed.plan.audience:
-        case Audience.STAKEHOLDERS:
-            name = "Stakeholder email" if means else "Stakeholder message"
-        case Audience.SOCIAL:
-            name = "Social media post"
-        case Audience.CUSTOMERS if means == (Means.STATUS_PAGE,):
-            name = "Status page"
-        case _:
-            name = f"Customer update ({', '.join(_MEANS.get(m, m.replace('_', ' ')) for m in means)})"
-    return name + (" (correction)" if owed.corrects else _STAGES.get(owed.stage, ""))
+    """Name a communication at the beginning of a line: `Stakeholder email`, `Customer update (status page)`."""
+    name = name_of(owed)
+    return name[0].upper() + name[1:]
 
 
 def published_words(incident: Incident, entry: Entry, wording: Wording) -> Lines:
@@ -97,7 +87,7 @@ def communicated(incident: Incident, entry: Entry) -> Lines:
 
 
 def sent(incident: Incident, entry: Entry) -> Lines:
-    """Say what was sent to whom, and whether in time: `Status page by email to support (2), in time (due by 16:00).`"""
+    """Say what was sent to whom, and whether in time: `Stakeholder email sent by email to support (2), in time.`"""
     fields = entry.fields
     to = f" to {fields['to']}" if fields["to"] else ""
     reached, failed = int(fields["reached"]), int(fields["refused"])

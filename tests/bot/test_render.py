@@ -29,7 +29,7 @@ from escalation.engine.state_machine import legal_moves
 from escalation.engine.upcoming import Upcoming
 from escalation.errors import Refused
 from escalation.incident import room_names
-from escalation.incident.communications import pending
+from escalation.incident.communications import name_of, pending
 from escalation.incident.effects import ArchiveRoom, OpenRoom, Reminded, Say
 from escalation.incident.events.declaration import Other
 from escalation.incident.events.moves import (
@@ -54,6 +54,7 @@ from escalation.incident.events.moves import (
 )
 from escalation.incident.events.outcomes import Delivered, RoomOpened, Trouble
 from escalation.incident.model import Incident
+from escalation.incident.responders import duties
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.facts import Facts, Status
@@ -609,10 +610,10 @@ def test_a_card_says_what_fires_next_when_and_whom_it_pages() -> None:
         ),
         (declared(others=OTHERS), "🔗 *Concurrent incidents:* INC-20241218-000 (coordinated in INC-20241218-000)"),
         (declared().model_copy(update={"vendor": "Stripe · +1 555"}), "*Vendor:* Stripe · +1 555"),
-        (declared(), f"• Status page: due by {clock(15)}"),
-        (incident_after(until=16), f"• Status page: *overdue* since {clock(15)}"),
+        (declared(), f"• Customer update (status page): due by {clock(15)}"),
+        (incident_after(until=16), f"• Customer update (status page): *overdue* since {clock(15)}"),
         (incident_after(PUBLISHED), "• Stakeholder email: published by <@UONCALL>"),
-        (incident_after(severity="P2", until=2881), "• Status page: needs approval"),
+        (incident_after(severity="P2", until=2881), "• Customer update (status page): needs approval"),
         (in_status(Status.RESOLVED), f"📋 *Post-incident review due by* {moment(at(2885), DAY)}"),
         (incident_after(RESOLVE, Reviewed(by="UONCALL")), f"review done* (marked by <@UONCALL> at {clock(0)})"),
         (declared("P2"), f"{moment(at(1440), DAY)} if it is not resolved → tier 1 (Team lead)"),
@@ -639,6 +640,20 @@ def test_a_ticket_is_quiet(severity: str) -> None:
         assert loud not in "\n".join(words(messages.for_thread(closed, entry)) for entry in closed.timeline)
     assert not [e for e in closed.effects if isinstance(e, Say) and e.broadcast]
     assert [e for e in in_status(Status.RESOLVED).effects if isinstance(e, Say) and e.broadcast]
+
+
+@pytest.mark.parametrize("severity", ["P0", "P1", "P2"])
+def test_a_communication_has_one_name(severity: str) -> None:
+    """The card's list, the next escalations and what somebody owes call it by the same words."""
+    for minute in (0, 16, 2881):
+        incident = incident_after(severity=severity, until=minute, outage=True, service="checkout")
+        names = {name_of(owed) for owed in pending(incident)}
+        said = [u.why for u in ahead(incident) if " is not sent" in u.why]
+        assert all(any(why == f"the {name} is not sent" for name in names) for why in said)
+        owes = [d.what for d in duties(incident, roster(), "UONCALL")]
+        assert all(w.partition(" the ")[2] in names for w in owes if w.startswith(("send the", "approve the")))
+        assert all(name[0].upper() + name[1:] in shown(incident) for name in names)
+    assert names
 
 
 def test_next_escalations_have_three_lines_at_most() -> None:

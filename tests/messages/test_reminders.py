@@ -207,13 +207,13 @@ def test_a_task_that_is_overdue_or_done_is_edited_where_it_stands(night: Night) 
     night.until(16)
     (overdue,) = night.directly("*Communications*")
     assert overdue["ts"] > before["ts"]
-    assert "*Status page*: *overdue* since" in str(overdue)
+    assert "*Customer update (status page)*: *overdue* since" in str(overdue)
     status_page = next(o.n for o in night.incident.communications if "status" in o.plan.id)
     night.do(AnswerCommunication(by=OMAR, n=status_page, answer=Answer.PUBLISHED))
     (done,) = night.directly("*Communications*")
     assert done["ts"] == overdue["ts"]
-    assert f"*Status page*: published by <@{OMAR}>" in str(done)
-    assert night.on_cards("• Status page: published by")
+    assert f"*Customer update (status page)*: published by <@{OMAR}>" in str(done)
+    assert night.on_cards("• Customer update (status page): published by")
 
 
 def test_a_missed_deadline_that_nobody_acknowledged_goes_to_whom_the_policy_names(night: Night) -> None:

@@ -243,7 +243,7 @@ def _shown_in_slack(night: Night) -> None:
     """The card says all; the thread has every entry in its order, each marked with when it was due; nobody is rung."""
     card = everything(night.stage.card())
     assert "📟 <@U0DANA0001>: email accepted, SMS delivered, call answered" in card
-    for words in ("by phone key", "acme/shop#1", "Stakeholder email: sent", "Status page: sent"):
+    for words in ("by phone key", "acme/shop#1", "Stakeholder email: sent", "Customer update (status page): sent"):
         assert words in card
     said = night.stage.thread()
     told = [
