@@ -79,12 +79,13 @@ def test_what_an_incident_is_stays_in_sight_on_a_phone(browser: Browser, tmp_pat
     shown = browser.new_page(viewport=PHONE, color_scheme=scheme)  # type: ignore[arg-type]
     shown.goto(file.as_uri())
     assert shown.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    row = shown.locator(".each tbody th").first
+    row, longest = (shown.locator(".each tbody th").nth(n) for n in (0, 1))
+    assert LONG in longest.inner_text()
     region = shown.get_by_role("region", name="The incidents")
     for moved in (0, 10_000):
         region.evaluate(f"e => e.scrollLeft = {moved}")
-        for part in (".sev", "a", ".soft"):
-            box = row.locator(part).bounding_box()
+        for part in (r.locator(p) for r in (row, longest) for p in (".sev", "a", ".soft")):
+            box = part.bounding_box()
             assert box
             assert box["x"] >= 0
             assert box["x"] + box["width"] <= PHONE["width"]

@@ -23,7 +23,9 @@ METHODS = {
     "pins.add": PinCard,
     "conversations.setTopic": SetTopic,
 }
-LINES = 12  # of the log, of one effect that keeps failing: while it may pass, and that it lasts; none with each later try
+LINES = (
+    12  # of the log, of one effect that keeps failing: while it may pass, and that it lasts; none with each later try
+)
 
 
 def problems(parts: Works) -> dict[str, str]:
