@@ -14,6 +14,7 @@ GITHUB_MOST = 60_000  # characters; GitHub takes 65,536 and we add a mark
 CONFLUENCE_MOST = 1_000_000  # a page of more is slow to open
 LONGEST_TITLE = 200  # characters
 WITHDRAWN = "This review was withdrawn: the incident became private."
+REOPENED = "The incident was reopened: this review is not finished any more, until it was held again."
 _APART = "\u200b"  # a zero-width space: after it neither `@name` nor `#12` is one any more
 _CALLS = re.compile(r"@(?=\w)|#(?=\d)|\bGH-(?=\d)")
 
@@ -32,7 +33,8 @@ def for_github(review: Review, names: Names) -> str:
         if len(text) <= GITHUB_MOST:
             break
     rest = f" The rest: `tocsin review {review.incident}`." if len(text) > GITHUB_MOST else ""
-    return f"{text[:GITHUB_MOST]}\n\n---\n\n*{written_by(review)}{rest}*"
+    first = "" if review.held else f"**{REOPENED}**\n\n"
+    return f"{first}{text[:GITHUB_MOST]}\n\n---\n\n*{written_by(review)}{rest}*"
 
 
 def for_confluence(review: Review, names: Names, mark: str) -> str:
@@ -42,7 +44,8 @@ def for_confluence(review: Review, names: Names, mark: str) -> str:
         text = confluence(kept, names)
         if len(text) <= CONFLUENCE_MOST:
             break
-    return f"{text}{confluence_line(written_by(review))}{confluence_line(mark)}"
+    first = "" if review.held else confluence_line(REOPENED)
+    return f"{first}{text}{confluence_line(written_by(review))}{confluence_line(mark)}"
 
 
 def confluence_line(text: str) -> str:

@@ -153,17 +153,20 @@ def test_a_review_that_is_not_held_or_of_a_drill_is_not_published(where: dict[st
 
 @BOTH
 def test_what_changes_later_is_written_there_anew(where: dict[str, Any]) -> None:
-    """Words, and a review that is held again after the incident was reopened: one document all the while."""
+    """Words, and a review that is held again after a reopening, which it says: one document all the while."""
     with held(where) as case:
         case.act()
         case.write(lessons="Size the pool by the load")
         [(_, text)] = case.texts
         assert "Size the pool by the load" in text
         case.do(Reopen(by="UDANA", why="It is back"), RESOLVE)
+        [(_, text)] = case.texts
+        assert "reopened: this review is not finished" in text
         case.do(Reviewed(by="UDANA", text="Held again"))
         [(_, text)] = case.texts
         assert "Held again" in text
-        assert case.writes() == 3
+        assert "not finished" not in text
+        assert case.writes() == 4
 
 
 @BOTH

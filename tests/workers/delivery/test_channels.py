@@ -110,6 +110,23 @@ def test_a_channel_that_cannot_be_reached_is_named_with_its_key(parts: Works, ke
     assert parts.store.problems.current() == []
 
 
+@pytest.mark.parametrize("key", list(KEYS)[1:])
+def test_a_private_channel_takes_what_waited_once_the_bot_is_invited(parts: Works, key: str) -> None:
+    """It is named with its key as if it were not there; nothing that was to be said is lost meanwhile."""
+    name = KEYS[key]
+    if name in [c["name"] for c in parts.channels()]:
+        parts.control(f"channels/{parts.channel(name)['id']}", name=f"{name}-old")
+    private = parts.control("channels", name=name, creator=DANA, is_private=True)["channel"]["id"]
+    parts.redis.delete(f"tocsin:channel:{name}")
+    incident = tell(parts, key)
+    assert [key in why for why in incident.troubles.values()] == [True]
+    assert [p.key for p in parts.store.problems.current()] == [f"channel:{key}"]
+    parts.control(f"channels/{private}", invite=["U0TOCSIN01"])
+    parts.run_for(130, step=2)
+    assert parts.now(incident).troubles == {}
+    assert any("Checkout is down" in words for words in words_in(parts, private))
+
+
 @pytest.mark.parametrize("key", list(KEYS))
 def test_a_channel_deleted_and_made_anew_is_found_by_its_name(parts: Works, key: str) -> None:
     """The dead id in the cache is no truth: the message goes into the new channel, and nobody hears of trouble."""

@@ -118,7 +118,7 @@ class PublishedReviews:
             if incident.private and exposed in known:
                 draft = DocumentDraft(incident.id, _withdrawn(vendor), _mark(incident.id))
                 yield Work(exposed, client, known[exposed], None, draft)
-            if places is None or incident.reviewed is None or incident.drill:
+            if places is None or incident.drill or (incident.reviewed is None and name not in known):
                 continue
             place = places.private if incident.private else places
             wanted = not places.severities or incident.severity in places.severities or incident.private
