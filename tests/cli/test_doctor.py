@@ -132,6 +132,14 @@ def test_missing_scopes(slack: httpx2.Client) -> None:
     assert [f["what"] for f in examined()["scopes"]] == ["commands is missing", "users:read is missing"]
 
 
+def test_a_missing_scope_of_an_optional_surface_is_a_warning(slack: httpx2.Client, tmp_path: Path) -> None:
+    """An app that was made from an older manifest does all it did before."""
+    scopes = "chat:write, dnd:read, lists:read, lists:write"
+    (tmp_path / "manifest.yml").write_text(f"oauth_config: {{scopes: {{bot: [{scopes}]}}}}\n")
+    slack.post("/control/app", json={"scopes": ["chat:write", "users:read.email", "channels:read", "groups:read"]})
+    assert [f["state"] for f in examined()["scopes"]] == ["warning"] * 3
+
+
 def test_an_archived_incidents_channel(slack: httpx2.Client) -> None:
     """Cards would be refused."""
     slack.post("/control/channels", json={"name": "incidents", "is_private": False, "creator": "U0DANA0001"})
