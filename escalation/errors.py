@@ -1,4 +1,4 @@
-"""Errors for the requester: refused, not found, written by a newer version."""
+"""Errors for the requester: refused, overtaken, not found, written by a newer version."""
 
 from escalation.text import Line
 
@@ -9,6 +9,10 @@ class Refused(Exception):
     def __init__(self, words: str | Line) -> None:
         self.words: Line = (words,) if isinstance(words, str) else words
         super().__init__("".join(s if isinstance(s, str) else "…" for s in self.words))
+
+
+class Outdated(Refused):
+    """What was to be recorded follows from something that has changed since it was read: read it again."""
 
 
 class NotFound(KeyError):

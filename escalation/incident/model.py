@@ -61,7 +61,8 @@ class Incident(Frozen):
     `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker. `repeats` is the earlier
     incident of the same service and `cause_category`. `runbook` and `links` (name -> address) are the service's.
     `hidden` are incidents whose words stood here before they became private.
-    `chain` is the hash chain over the timeline; the store extends it at each commit.
+    `chain` is the hash chain over the timeline; the store extends it at each commit. `heard` counts the events about
+    messages in its places (MessageNoted).
     """
 
     version: int = STATE_VERSION
@@ -148,6 +149,7 @@ class Incident(Frozen):
     past: tuple[Former, ...] = ()
     keys: tuple[str, ...] = ()
     made: int = 0
+    heard: int = 0
 
     @property
     def private(self) -> bool:

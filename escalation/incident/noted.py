@@ -20,12 +20,16 @@ class Noting(StrEnum):
 
 @dataclass(frozen=True)
 class NotedMessage:
-    """A message on the timeline: the entry with which it joined, its last words, and what became of it last."""
+    """A message on the timeline: the entry with which it joined, its last words, and what became of it last.
+
+    `edited` is Slack's time of the last edit that is known.
+    """
 
     entry: Entry
     text: str
     files: str
     last: Noting
+    edited: str = ""
 
     @property
     def stands(self) -> bool:
@@ -38,14 +42,14 @@ def noted_messages(incident: Incident) -> dict[int, NotedMessage]:
     found: dict[int, NotedMessage] = {}
     for entry in _noted(incident):
         what, of = Noting(entry.fields["what"]), int(entry.fields.get("of") or entry.n)
-        files = entry.fields.get("files", "")
+        files, at = entry.fields.get("files", ""), entry.fields.get("edited", "")
         if what is Noting.ADDED:
-            found[entry.n] = NotedMessage(entry, entry.text, files, what)
+            found[entry.n] = NotedMessage(entry, entry.text, files, what, at)
         elif of in found:
             before = found[of]
             edited = what is Noting.EDITED
             text, files = (entry.text, files) if edited else (before.text, before.files)
-            found[of] = NotedMessage(before.entry, text, files, what)
+            found[of] = NotedMessage(before.entry, text, files, what, at or before.edited)
     return found
 
 

@@ -2,24 +2,33 @@
 
 from datetime import timedelta
 
+import fakeredis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.render.reviews.markdown import markdown
 from escalation.config.company import Workspace as Channels
+from escalation.config.policy import Severity
+from escalation.errors import Outdated
 from escalation.incident.events.moves import Resolve
 from escalation.incident.events.news import MessageNoted
 from escalation.incident.model import Incident
 from escalation.incident.noted import Noting, noted_messages
 from escalation.incident.state.entries import EntryKind
+from escalation.incident.state.facts import Facts
 from escalation.messages.timeline import entry_lines
 from escalation.reviews.draft import draft
+from escalation.service import IncidentService
+from escalation.storage.action_items import ActionItems
+from escalation.storage.store import Store
 from escalation.text import text
 from tests.scenarios.test_security import post, signed
 from tests.scenarios.test_security import told as told_event
-from tests.support.bot import Json, Office, Person, calls, control, open_office
+from tests.support.bot import Json, Office, Person, calls, control, open_office, running_bot, world
 from tests.support.company import user
 from tests.support.incidents import NOTED
-from tests.support.story import START, Story
+from tests.support.story import START, Story, kars
 from tests.support.waiting import eventually
 
 
@@ -61,6 +70,30 @@ def test_what_was_taken_out_is_not_repeated_anywhere(what: Noting) -> None:
     assert "at its limit" in told(again)
 
 
+def test_what_follows_from_a_reading_that_was_overtaken_is_not_recorded() -> None:
+    """Two stores over one Redis: the one that read the message before its mark was taken away records nothing of it."""
+    server = fakeredis.FakeServer()
+    fast, slow = (world(fakeredis.FakeRedis(server=server)) for _ in range(2))
+    incident = fast.service.declare(user("dana"), Severity.P0, Facts(title="T"), "k")
+    read = slow.store.get(incident.id).heard
+    fast.service.handle(incident.id, became(Noting.REMOVED))
+    with pytest.raises(Outdated):
+        slow.service.handle(incident.id, NOTED.model_copy(update={"heard": read}))
+    assert not noted_messages(fast.store.get(incident.id))
+    after = slow.service.handle(incident.id, NOTED.model_copy(update={"heard": read + 1}))
+    assert len(noted_messages(after)) == 1
+
+
+@given(st.permutations(["1.1", "1.2", "1.3"]))
+def test_the_last_edit_stands_in_whatever_order_they_are_heard(order: list[str]) -> None:
+    """Several processes hear of them, each at its own pace."""
+    story = Story("P0").do(NOTED)
+    for at in order:
+        story.do(became(Noting.EDITED, f"Edited at {at}").model_copy(update={"edited": at}))
+    [message] = noted_messages(story.incident).values()
+    assert message.text == "Edited at 1.3"
+
+
 def test_the_same_twice_is_noted_once() -> None:
     """Slack sends events again; an edit that changed nothing is none."""
     once = Story("P0").do(NOTED).incident
@@ -98,6 +131,88 @@ def test_a_mark_that_is_taken_away_at_once_leaves_nothing(office: Office) -> Non
     mark(dana, "react", incident, ts, name="pushpin")
     mark(dana, "react", incident, ts, name="pushpin", remove=True)
     assert "Wrong window" not in "".join(notes(office, 2))
+
+
+def test_two_bots_that_hear_of_a_mark_and_of_its_end_leave_the_timeline_right(office: Office) -> None:
+    """The first has read the message and is slow to record it; the second hears meanwhile that its pin is gone."""
+    incident = office.room(office.declare(), "dana", "omar")
+    assert incident.room
+    dana = office.person("dana")
+    ts = dana.say("Wrong window", incident.room.name)
+    other = IncidentService(
+        Store(office.world.redis, lambda *_: None), office.world.company, kars(), office.world.clock
+    )
+    with running_bot(office.workspace, other):
+        control(office.workspace, "faults", method="chat.getPermalink", kind="slow", seconds=5, times=1)
+        mark(dana, "pin", incident, ts)
+        eventually(lambda: calls(office.workspace, "chat.getPermalink"))
+        mark(dana, "pin", incident, ts, remove=True)
+
+        def read_anew_or_taken_out() -> bool:
+            taken_out = any(not m.stands for m in noted_messages(office.incident()).values())
+            return taken_out or len(calls(office.workspace, "conversations.replies")) > 2
+
+        eventually(read_anew_or_taken_out)
+        assert not any(m.stands for m in noted_messages(office.incident()).values())
+
+
+@pytest.mark.parametrize("what", ["pin", "react", "item"])
+def test_a_mark_while_redis_is_away_is_told_to_whoever_set_it_and_caught_up(what: str) -> None:
+    """They hear at once that it waits, and once Redis answers it is done as if nothing had been."""
+    server = fakeredis.FakeServer()
+    with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
+        incident = office.room(office.declare(), "dana", "omar")
+        assert incident.room
+        dana = office.person("dana")
+        ts = dana.say("The pool is at its limit", incident.room.name)
+        name = office.world.company.follow_up_reaction if what == "item" else "pushpin"
+        server.connected = False
+        mark(dana, "react" if what == "item" else what, incident, ts, name=name)
+        [told] = eventually(lambda: ephemeral(office, "dana"))
+        assert "not recorded yet" in told
+        server.connected = True
+        if what == "item":
+            assert eventually(lambda: ActionItems(office.world.redis).of(incident.id))
+        else:
+            assert "at its limit" in notes(office, 1)[0]
+
+
+def test_an_edit_while_redis_is_away_is_followed_later() -> None:
+    """The timeline says what stands in Slack now; nobody is told, for nobody asked."""
+    server = fakeredis.FakeServer()
+    with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
+        incident = office.room(office.declare(), "dana", "omar")
+        assert incident.room
+        dana = office.person("dana")
+        ts = dana.say("The pool is at its limit", incident.room.name)
+        mark(dana, "pin", incident, ts)
+        assert notes(office, 1)
+        server.connected = False
+        mark(dana, "edit", incident, ts, text="The pool is empty")
+        server.connected = True
+        assert "The pool is empty" in notes(office, 2)[0]
+        assert not ephemeral(office, "dana")
+
+
+def test_a_mark_elsewhere_while_redis_is_away_is_nobodys_news() -> None:
+    """A pin in a channel that is no incident's by its name was not meant for us."""
+    server = fakeredis.FakeServer()
+    with open_office(redis=fakeredis.FakeRedis(server=server)) as office:
+        incident = office.room(office.declare(), "dana", "omar")
+        assert incident.room
+        dana = office.person("dana")
+        bot = dana._get("state")["app"]["bot_user_id"]
+        control(office.workspace, "channels", name="kitchen", creator=user("dana"), members=[user("dana"), bot])
+        elsewhere, here = dana.say("Lunch?", "kitchen"), dana.say("The pool", incident.room.name)
+        server.connected = False
+        dana._post("react", channel=dana.channel("kitchen"), ts=elsewhere, name="pushpin")
+        mark(dana, "react", incident, here, name="pushpin")
+        [told] = eventually(lambda: [c["args"] for c in calls(office.workspace, "chat.postEphemeral")])
+        assert told["channel"] == incident.room.channel
+        server.connected = True
+        assert len(notes(office, 1)) == 1
+        told_in = {c["args"]["channel"] for c in calls(office.workspace, "chat.postEphemeral")}
+        assert told_in == {incident.room.channel}
 
 
 def test_a_pinned_message_joins_is_followed_and_leaves(office: Office) -> None:

@@ -1,8 +1,15 @@
-"""Answers to whoever marked a message, by a pin or a reaction; nobody else sees them."""
+"""Answers to whoever marked a message, by a pin or a reaction; nobody else sees them.
+
+What Slack told and Redis could not take waits here until it can: the event was acknowledged, so Slack does not send it
+again. It is kept in memory, so whoever set a mark is told at once that it may have to be set again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
-from bot.access import Access
+from bot.access import Access, StoreUnavailable
 from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.refusals import is_passing
 from escalation.values import PersonId
@@ -15,6 +22,17 @@ UNREAD = (
     "This message is not {where}: Slack does not let me read it ({why}). Whoever runs Tocsin finds the remedy in "
     "`tocsin doctor`; until then `{instead}` records your own words."
 )
+NOT_YET = (
+    "What you marked is not recorded yet: the database does not answer. I try again for an hour; if it is not where it "
+    "belongs by then, take your mark away and set it again."
+)
+NOT_AT_ALL = (
+    "What you marked was not recorded: the database does not answer. Take your mark away and set it again once it does."
+)
+BRIEFLY, KEPT_FOR = 2.0, 3600.0  # seconds: a restart of Redis, after which nobody is told; and an outage
+ASK_EVERY = 1.0  # seconds
+MOST_WAITING = 1000  # at once, each a few kilobytes
+ROOMS = ("inc-", "drill-")
 
 log = structlog.get_logger("bot")
 
@@ -24,6 +42,68 @@ class Marks:
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._asking = asyncio.Lock()
+        self._waiting = 0
+
+    async def until_stored(self, act: Callable[[], Awaitable[None]], channel: str, person: PersonId = "") -> None:
+        """Do what follows from an event in a channel, again if need be, until Redis takes it; `person` set a mark."""
+        try:
+            return await act()
+        except StoreUnavailable as unavailable:
+            log.warning("redis unavailable, message not noted", channel=channel, why=str(unavailable))
+        if self._waiting >= MOST_WAITING:
+            return await self._tell_in_place(person, channel, NOT_AT_ALL)
+        self._waiting += 1
+        try:
+            if not await self._tried_again(act, channel, person):
+                await self._tell_in_place(person, channel, NOT_AT_ALL)
+        finally:
+            self._waiting -= 1
+
+    async def _tried_again(self, act: Callable[[], Awaitable[None]], channel: str, person: PersonId) -> bool:
+        """True if it was done before its time was over."""
+        clock = asyncio.get_running_loop()
+        ends = clock.time() + KEPT_FOR
+        if not await self._answers_within(BRIEFLY):
+            await self._tell_in_place(person, channel, NOT_YET)
+        while await self._answers_within(ends - clock.time()):
+            try:
+                await act()
+                return True
+            except StoreUnavailable:  # it answers, and takes no writes
+                await asyncio.sleep(ASK_EVERY)
+        return False
+
+    async def _answers_within(self, seconds: float) -> bool:
+        """Wait until Redis answers, so long at most. However many wait, one asks."""
+        try:
+            async with asyncio.timeout(seconds), self._asking:
+                while not await self._answers():  # noqa: ASYNC110 - a server that is back raises no event
+                    await asyncio.sleep(ASK_EVERY)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _answers(self) -> bool:
+        try:
+            await self._access.run(self._access.deps.redis.ping)
+        except StoreUnavailable:
+            return False
+        return True
+
+    async def _tell_in_place(self, person: PersonId, channel: str, words: str) -> None:
+        """Tell somebody, in a channel that is an incident's by its name: Redis, which would know, does not answer."""
+        if not person:
+            return
+        try:
+            told = await self._access.client.conversations_info(channel=channel)
+        except UNREACHABLE as error:
+            log.warning("answer not delivered", person=person, error=slack_error(error))
+            return
+        name = str((told.get("channel") or {}).get("name", ""))
+        configured = {known.lstrip("#") for known in self._access.deps.company.channels().values()}
+        if name.startswith(ROOMS) or not configured.isdisjoint((name, channel)):
+            await self.tell(person, channel, words)
 
     async def unread(self, person: PersonId, channel: str, error: Exception, where: str, instead: str) -> None:
         """Say that a message could not be read: to whoever can mend it, and where incidents are, to who marked it.

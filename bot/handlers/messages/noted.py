@@ -4,21 +4,21 @@ Only what is written in the incident's own places counts: its war room, and the 
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.access import Access, Requester, StoreUnavailable, requester_of
+from bot.access import Access, Requester, requester_of
 from bot.handlers.after.item_notes import ItemNotes
 from bot.handlers.messages.deleted import OwnMessages, deletion
 from bot.handlers.messages.marks import Marks
 from bot.handlers.perform import Perform
 from bot.parsing.message import readable_text
 from bot.slack.client import UNREACHABLE, slack_error
-from escalation.errors import Refused
+from escalation.errors import Outdated, Refused
 from escalation.incident.events.moves import Move
 from escalation.incident.events.news import MessageNoted
 from escalation.incident.model import Incident
@@ -27,6 +27,7 @@ from escalation.values import PersonId, machine
 
 log = structlog.get_logger("bot")
 Json = Mapping[str, Any]
+MOST_READ = 5  # times that a message is read for one mark, while others about it are recorded
 DEPLOYS_UNSEEN = "the names of channels, so deployments are not on timelines"
 DEPLOYS_REMEDY = "see `tocsin doctor` for a missing scope, or set workspace.deploys_channel to the channel's id"
 
@@ -48,48 +49,54 @@ class NotedMessages:
         self._marks = Marks(access)
         self._own = OwnMessages(access, perform)
         self._names: dict[str, str] = {}
-        # One mark at a time: a message that was read before its pin went must not join after that was recorded.
+        # One mark of a message at a time in this process; another process's is found out when ours is recorded.
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    def _turn(self, channel: str, ts: str) -> asyncio.Lock:
-        return self._turns.setdefault((channel, ts), asyncio.Lock())
+    async def _in_turn(self, act: Callable[[], Awaitable[None]], event: Json, channel: str, ts: str) -> None:
+        """Do what follows from a mark, after what follows from earlier ones of its message."""
+        async with self._turns.setdefault((channel, ts), asyncio.Lock()):
+            await self._marks.until_stored(act, channel, str(event.get("user", "")))
 
     async def on_pin_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message was pinned."""
         item = event.get("item") or {}
         if item.get("type") == "message" and not _by_us(item["message"], body):  # we pin the card of a room
             channel, ts = str(event["channel_id"]), str(item["message"]["ts"])
-            async with self._turn(channel, ts):
-                await self._add(event, body, channel, ts, "pin")
+            await self._in_turn(lambda: self._add(event, body, channel, ts, "pin"), event, channel, ts)
 
     async def on_pin_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A pin was taken away."""
         if (event.get("item") or {}).get("type") == "message":
             channel, ts = str(event["channel_id"]), str(event["item"]["message"]["ts"])
-            async with self._turn(channel, ts):
-                await self._remove(event, body, channel, ts)
+            await self._in_turn(lambda: self._remove(event, body, channel, ts), event, channel, ts)
 
     async def on_reaction_added(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A message got a reaction: it joins the timeline, or is noted as an action item."""
         if not (self._notes_item(event) or self._is_ours(event)):
             return
         channel, ts = event["item"]["channel"], event["item"]["ts"]
-        async with self._turn(channel, ts):
+
+        async def act() -> None:
             if self._notes_item(event):
                 await self._items.on_reaction(event, body)
             if self._is_ours(event):
                 await self._add(event, body, channel, ts, "reaction")
+
+        await self._in_turn(act, event, channel, ts)
 
     async def on_reaction_removed(self, event: dict[str, Any], body: dict[str, Any]) -> None:
         """A reaction was taken away."""
         if not (self._notes_item(event) or self._is_ours(event)):
             return
         channel, ts = event["item"]["channel"], event["item"]["ts"]
-        async with self._turn(channel, ts):
+
+        async def act() -> None:
             if self._notes_item(event):
                 await self._items.on_reaction_removed(event, body)
             if self._is_ours(event):
                 await self._remove(event, body, channel, ts)
+
+        await self._in_turn(act, event, channel, ts)
 
     def _is_ours(self, event: Json) -> bool:
         wanted = self._access.deps.company.timeline_reaction
@@ -108,48 +115,74 @@ class NotedMessages:
             if by_us or not gone.before:
                 await self._own.on_deleted(gone)
             if not by_us and event.get("channel_type") != "im":
-                known = gone.before or event.get("message") or {}
-                await self._follow(Noting.DELETED, channel, {**known, "ts": gone.ts})
+                known = {**(gone.before or event.get("message") or {}), "ts": gone.ts}
+                await self._marks.until_stored(lambda: self._follow(Noting.DELETED, channel, known), channel)
         elif event.get("channel_type") == "im" or _by_us(event.get("message") or event, body):
             return  # each card is edited often
         elif event.get("subtype") == "message_changed":
-            await self._follow(Noting.EDITED, channel, event.get("message") or {})
+            edited = event.get("message") or {}
+            await self._marks.until_stored(lambda: self._follow(Noting.EDITED, channel, edited), channel)
         elif event.get("bot_id"):
-            await self._deployment(channel, event)
+            await self._marks.until_stored(lambda: self._deployment(channel, event), channel)
 
     # Joining and leaving ---------------------------------------------------------------------------------------------
 
     async def _add(self, event: Json, body: dict[str, Any], channel: str, ts: str, how: Any) -> None:
-        marked = await self._marked(event, body, channel, ts)
-        if marked is None or _by_us(marked.message, body):  # our own are on it already
-            return
-        await self._note(marked.incident, self._joining(marked.message, channel, str(event["user"]), how), event)
+        """Put a message on the timeline. After something else was heard meanwhile only if it is marked still."""
+
+        def joining(message: Json, again: bool) -> MessageNoted | None:
+            gone = _by_us(message, body) or (again and not self._is_marked(message))  # our own are on it already
+            return None if gone else self._joining(message, channel, str(event["user"]), how)
+
+        await self._note(event, body, (channel, ts), joining)
 
     async def _remove(self, event: Json, body: dict[str, Any], channel: str, ts: str) -> None:
         """Take a message out, unless another pin or reaction holds it."""
-        marked = await self._marked(event, body, channel, ts)
-        if marked is None or marked.message.get("pinned_to"):
-            return
-        if not any(self._holds(r) for r in marked.message.get("reactions") or ()):
-            removed = MessageNoted(by=str(event["user"]), what=Noting.REMOVED, channel=channel, ts=ts)
-            await self._note(marked.incident, removed, event)
+        removed = MessageNoted(by=str(event["user"]), what=Noting.REMOVED, channel=channel, ts=ts)
+        await self._note(event, body, (channel, ts), lambda m, _: None if self._is_marked(m) else removed)
 
-    def _holds(self, reaction: Json) -> bool:
-        return str(reaction.get("name", "")).partition("::")[0] == self._access.deps.company.timeline_reaction
+    def _is_marked(self, message: Json) -> bool:
+        """True while a pin or a reaction holds a message on the timeline."""
+        wanted = self._access.deps.company.timeline_reaction
+        reactions = (str(r.get("name", "")).partition("::")[0] for r in message.get("reactions") or ())
+        return bool(message.get("pinned_to")) or wanted in reactions
+
+    async def _note(
+        self,
+        event: Json,
+        body: dict[str, Any],
+        place: tuple[str, str],
+        noting: Callable[[Json, bool], MessageNoted | None],
+    ) -> None:
+        """Read a marked message and record what follows, anew when another process was faster.
+
+        `noting` says that of the message, and whether it was read again. Whoever marked it hears why it could not be.
+        """
+        for n in range(MOST_READ):
+            marked = await self._marked(event, body, *place)
+            noted = noting(marked.message, n > 0) if marked else None
+            if marked is None or noted is None:
+                return
+            try:
+                await self._record(marked.incident, noted.model_copy(update={"heard": marked.incident.heard}))
+                return
+            except Refused as refused:
+                if not isinstance(refused, Outdated) or n == MOST_READ - 1:
+                    await self._marks.tell(str(event["user"]), place[0], str(refused))
+                    return
 
     async def _follow(self, what: Noting, channel: str, message: Json) -> None:
         """Follow an edit or a deletion of a message that is on a timeline."""
-        ts = str(message.get("ts", ""))
+        ts, edit = str(message.get("ts", "")), message.get("edited") or {}
         incident = await self._incident(channel, message)
         standing = standing_message(incident, channel, ts) if incident else None
-        if incident is None or standing is None:
-            return
-        by = (message.get("edited") or {}).get("user") or standing.entry.by
+        if incident is None or not (standing or edit or what is Noting.DELETED):
+            return  # of one that joins at this moment its reader hears too; a link that unfolds is no edit
+        by = str(edit.get("user") or (standing.entry.by if standing else ""))
         text = readable_text(message, self._access.directory.names) if what is Noting.EDITED else ""
-        files = tuple(_files(message)) if what is Noting.EDITED else ()
-        await self._perform.note(
-            incident.id, MessageNoted(by=by, what=what, channel=channel, ts=ts, text=text, files=files)
-        )
+        files, edited = tuple(_files(message)) if what is Noting.EDITED else (), str(edit.get("ts", ""))
+        noted = MessageNoted(by=by, what=what, channel=channel, ts=ts, text=text, files=files, edited=edited)
+        await self._perform.note(incident.id, noted)
 
     def _joining(self, message: Json, channel: str, by: PersonId, how: Any) -> MessageNoted:
         ts = str(message["ts"])
@@ -163,14 +196,8 @@ class NotedMessages:
             sent_at=datetime.fromtimestamp(float(ts), UTC),
             files=tuple(_files(message)),
             how=how,
+            edited=str((message.get("edited") or {}).get("ts", "")),
         )
-
-    async def _note(self, incident: Incident, event: MessageNoted, marked: Json) -> None:
-        """Record what became of a message; whoever marked it hears it when that could not be."""
-        try:
-            await self._record(incident, event)
-        except (StoreUnavailable, Refused) as refused:
-            await self._marks.tell(str(marked["user"]), event.channel, str(refused))
 
     async def _record(self, incident: Incident, event: MessageNoted) -> None:
         if event.what is Noting.ADDED:
@@ -217,19 +244,17 @@ class NotedMessages:
             await self._access.admit(Move.UPDATE, requester, room)
             message = await self._message(channel, ts)
             incident = room or (await self._incident(channel, message) if message else None)
+            if incident and room is None:
+                await self._access.admit(Move.UPDATE, requester, incident)
+                message = await self._message(channel, ts)  # as it stands after the incident was read
             if message is None or incident is None:
                 return None
-            if room is None:
-                await self._access.admit(Move.UPDATE, requester, incident)
         except Refused as refused:
             if room:
                 await self._marks.tell(str(event["user"]), channel, str(refused))
             return None
         except UNREACHABLE as error:
             await self._marks.unread(requester.id, channel, error, "on the incident's timeline", "/incident update")
-            return None
-        except StoreUnavailable as unavailable:  # whether the channel is an incident's is not known, so nobody is told
-            log.warning("redis unavailable, message not noted", channel=channel, why=str(unavailable))
             return None
         return _Marked(incident, message)
 

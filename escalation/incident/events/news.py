@@ -143,7 +143,8 @@ class MessageNoted(Frozen):
     """A message in one of the incident's places joined its timeline, was edited, or left it.
 
     `by` did that; `author` wrote it at `sent_at`. `files` are names and links, with a tab between. `how` it joined: by
-    a pin, a reaction, or as a notice of a deployment.
+    a pin, a reaction, or as a notice of a deployment. `edited` is Slack's time of its last edit. `heard`: the number of
+    events like this one that the incident had when the message was read in Slack, for what follows from such a reading.
     """
 
     kind: Literal["message_noted"] = "message_noted"
@@ -157,6 +158,8 @@ class MessageNoted(Frozen):
     url: str = ""
     files: tuple[str, ...] = ()
     how: Literal["", "pin", "reaction", "deploy"] = ""
+    edited: str = ""
+    heard: int | None = None
 
 
 class Redacted(Frozen):
