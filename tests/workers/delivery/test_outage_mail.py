@@ -9,12 +9,16 @@ from escalation.incident.effects import PageBy
 from escalation.incident.events.moves import Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import PageState
+from escalation.storage.alarms import incident_of
 from tests.support.outside_services import MailServer
-from tests.support.worker import Works
+from tests.support.waiting import eventually
+from tests.support.worker import Works, names, raw
 from tests.workers.test_other_channels import MARKER, PAGING, using
 from tests.workers.test_other_channels import parts as parts
+from workers.clock.sweep import Sweep
 from workers.delivery.mail import OPEN_FOR, SharedMails
 from workers.delivery.plan import RetryAt, SendResult
+from workers.queue.leases import Leases, lease_key
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +142,44 @@ def test_a_page_in_time_has_its_own_mail(parts: Works, smtp: MailServer) -> None
     made = [using(parts, PAGING).declare("P0") for _ in range(2)]
     parts.run()
     assert len(smtp.mails) == sum(len(parts.now(i).pages) for i in made)
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["before it closed the mail", "after it closed the mail"])
+def test_a_shared_mail_whose_worker_died_reaches_each_person_once(parts: Works, smtp: MailServer, closed: bool) -> None:
+    """The sweep gives it to another worker once the lease has run out, and the pages that joined it go with it."""
+    made = slept_through(parts, smtp, "P0", "P0")
+    parts.clock.push(seconds=OPEN_FOR.total_seconds())
+    firsts = {key.removeprefix("tocsin:envelope:"): first_of(parts, key) for key in envelopes(parts)}
+    assert firsts
+    dying = Leases(parts.redis)
+    for to, first in firsts.items():
+        lease = dying.claim(first, parts.clock())
+        assert lease
+        assert dying.begin(lease) == 1
+        effect = parts.store.get(incident_of(first)).effect(first)
+        assert isinstance(effect, PageBy)
+        if closed:
+            assert SharedMails(parts.store).close(to, effect)
+    dying.close()
+    for key in parts.redis.scan_iter("rq:*"):
+        parts.redis.delete(key)
+    parts.run_for(2, step=1)
+    assert not smtp.mails
+    eventually(lambda: not any(parts.redis.exists(lease_key(first)) for first in firsts.values()))
+    for _ in range(60):
+        parts.clock.push(seconds=1)
+        Sweep(parts.redis, parts.store).repair_lost(parts.clock())
+        parts.run()
+    assert sorted(mail.to[0] for mail in smtp.mails) == sorted(firsts)
+    assert all(incident.id in mail.body for mail in smtp.mails for incident in made)
+    for incident in made:
+        parts.settled(incident)
+
+
+def envelopes(parts: Works) -> list[str]:
+    return names(parts.redis.scan_iter("tocsin:envelope:*"))
+
+
+def first_of(parts: Works, key: str) -> str:
+    """The mail that takes the others along."""
+    return raw(parts.redis.hget(key, "first")).decode()
