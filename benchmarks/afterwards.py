@@ -77,8 +77,8 @@ class Kept:
 
     id: str
     document: bytes
-    figures: str
-    words: str
+    figures: bytes
+    words: bytes
 
 
 def measured(scale: Scale) -> Measured:

@@ -20,7 +20,7 @@ from bot.pages.report import report_html
 from bot.render.reports.mail import report_mail
 from bot.render.reports.slack import report_message
 from escalation.config.company import Company
-from escalation.figures.observation import Observation, encode
+from escalation.figures.observation import Observation, encode, text_of
 from escalation.figures.periods import Period
 from escalation.reports.documents import on_request
 from escalation.reports.gather import Gathered, gather
@@ -48,7 +48,7 @@ def measured(n: int) -> dict[str, float]:
         document = on_request(found, "Europe/Berlin", mean=True)
         seen = found.figures.observations
         return {
-            "floor": best(lambda: [json.loads(raw) for raw in redis.hvals(FIGURES)]),
+            "floor": best(lambda: [json.loads(text_of(raw)) for raw in redis.hvals(FIGURES)]),
             "report": best(lambda: on_request(read(store, now), "Europe/Berlin", mean=True)),
             "slack": best(lambda: report_message(document)),
             "mail": best(lambda: report_mail(document, found.figures, {}, "x")),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Status
+from escalation.records.compact import pack, unpack
 from escalation.values import PersonId
 
 MAX_FIELD = 300  # characters of each text: ten thousand documents are held in memory
@@ -121,14 +122,30 @@ def _stem(word: str) -> str:
     return word.removesuffix("e") if len(word) > 4 else word
 
 
-def encode(found: Document) -> str:
-    """Encode as JSON, without what is empty."""
-    return json.dumps({k: v for k, v in asdict(found).items() if v}, ensure_ascii=False, separators=(",", ":"))
+# Never changed: records.compact says why.
+_TYPICAL = (
+    b'"private":true,"drill":true,"status":"cancelled","severity":"P2","severity":"P1",the of and is not in was to for'
+    b" an on with from after users customers requests errors page service server database connections memory disk "
+    b"certificate payments checkout login search timeout latency deployed release rolled back restarted scaled fails "
+    b'slow is down expired full","fixed":"Restarted the ","owners":["U0","U0"]{"id":"INC-20261129-001","severity":"P0",'
+    b'"declared":1764535800.5,"status":"resolved","title":"The ","service":"","impact":"Customers cannot ","cause":"'
+)
+
+
+def encode(found: Document) -> bytes:
+    """Encode as packed JSON, without what is empty: there is one for every incident there ever was."""
+    said = {k: v for k, v in asdict(found).items() if v}
+    return pack(json.dumps(said, ensure_ascii=False, separators=(",", ":")), _TYPICAL)
+
+
+def text_of(raw: str | bytes) -> str:
+    """Return the JSON of an encoded one. ValueError for a broken one."""
+    return unpack(raw, _TYPICAL)
 
 
 def decode(raw: str | bytes) -> Document:
     """Decode; fields that a newer Tocsin added are left out."""
-    known = {name: value for name, value in json.loads(raw).items() if name in _FIELDS}
+    known = {name: value for name, value in json.loads(text_of(raw)).items() if name in _FIELDS}
     return Document(**known | {"owners": tuple(known.get("owners", ()))})
 
 

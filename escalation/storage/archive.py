@@ -13,7 +13,9 @@ from typing import Any
 
 from redis import Redis
 
+from escalation.figures import observation
 from escalation.incident.model import STATE_VERSION
+from escalation.search import document
 from escalation.storage import indexes
 from escalation.storage.keeping import packed
 from escalation.storage.search import documents
@@ -108,13 +110,27 @@ def _read(redis: Redis, keys: list[str]) -> Iterator[dict[str, Any]]:
     policies: Any = redis.hgetall(packed.POLICIES)
     for key, kind in zip(keys, kinds, strict=True):
         if kind in _KINDS and (value := next(found)):  # others were deleted meanwhile
-            yield {"key": key, kind: _plain(kind, _whole(value, policies) if kind == "string" else value)}
+            yield {"key": key, kind: _plain(kind, _whole(value, policies) if kind == "string" else _texts(key, value))}
 
 
 def record_of(redis: Any, key: str) -> dict[str, Any] | None:
     """Read one key of any type as a record; None when there is none."""
     kind = _text(redis.type(key))
-    return {"key": key, kind: _plain(kind, _ask(redis, key, kind))} if kind in _KINDS else None
+    return {"key": key, kind: _plain(kind, _texts(key, _ask(redis, key, kind)))} if kind in _KINDS else None
+
+
+def _texts(key: str, value: Any) -> Any:
+    """A value with its records as they were before they were packed; what cannot be read, as it is."""
+    text_of = _PACKED.get(key)
+    if text_of is None:
+        return value
+    texts = {}
+    for name, raw in value.items():
+        try:
+            texts[name] = text_of(raw)
+        except ValueError:
+            texts[name] = raw
+    return texts
 
 
 def _whole(value: bytes, policies: Mapping[bytes, bytes]) -> bytes:
@@ -125,6 +141,7 @@ def _whole(value: bytes, policies: Mapping[bytes, bytes]) -> bytes:
         return value
 
 
+_PACKED = {indexes.FIGURES: observation.text_of, documents.DOCUMENTS: document.text_of}
 _KINDS = ("string", "hash", "list", "set", "zset", "stream")
 
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
-from escalation.figures.observation import Observation, encode
+from escalation.figures.observation import Observation, encode, text_of
 from escalation.figures.words import MEAN_HIDES
 from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.storage.indexes import ALL, FIGURES
@@ -162,7 +162,7 @@ def test_verify_finds_a_figure_that_does_not_follow(client: "redis.Redis") -> No
     closed = story.do(Resolve(by="UONCALL", summary="a", resolution="b")).incident
     Store(client, lambda pipe, changes: None).declare("20241218", "", lambda new_id: closed)
     assert tocsin("verify", "--figures").output.splitlines()[-1].startswith("Figures: every time follows")
-    changed = json.loads(client.hget(FIGURES, closed.id) or b"")
+    changed = json.loads(text_of(client.hget(FIGURES, closed.id) or b""))
     client.hset(FIGURES, closed.id, json.dumps(changed | {"acknowledged": changed["acknowledged"] + 0.002}))
     result = tocsin("verify", "--figures")
     assert result.exit_code == 1

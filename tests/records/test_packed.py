@@ -26,8 +26,10 @@ from escalation.incident.events.moves import (
 from escalation.incident.model import STATE_VERSION, Incident
 from escalation.incident.state.facts import Facts
 from escalation.storage import migrations
+from escalation.storage.indexes import FIGURES
 from escalation.storage.keeping import packed
 from escalation.storage.keeping.packed import POLICIES, is_packed, kept_in, pack, unpack
+from escalation.storage.search.documents import DOCUMENTS, fold
 from tests.engine.test_state_machine import SEVERITIES, STEPS, Step, take
 from tests.support.profiles import examples
 from tests.support.story import Story, shipped
@@ -78,9 +80,11 @@ def typical_p0(parts: Works, policy: str) -> Incident:
 
 @pytest.mark.parametrize("policy", ["kars", "beauty"])
 def test_a_closed_p0_takes_at_most_three_kilobytes(parts: Works, policy: str) -> None:
-    """With its figures and its places in the lists; the policy is kept once. It loads in twice the time at most."""
+    """With its figures, its words for the search and its places in the lists; the policy is kept once."""
     before = memory(parts.redis)
     incident = typical_p0(parts, policy)
+    fold(parts.store)
+    assert parts.redis.hlen(DOCUMENTS) == parts.redis.hlen(FIGURES) == 1
     assert packed.settled(incident), (incident.effects, incident.checkpoints)
     stored = raw(parts.redis.get(f"tocsin:incident:{incident.id}"))
     assert is_packed(stored)
@@ -95,8 +99,8 @@ def test_a_closed_p0_takes_at_most_three_kilobytes(parts: Works, policy: str) ->
 
 
 def memory(redis: Redis) -> int:
-    """What Redis needs for what stays of incidents; their words once more for the search are made later."""
-    names = ("incident:*", "figures", "incidents", "rooms", "action-items*")
+    """What Redis needs for what stays of incidents."""
+    names = ("incident:*", "figures", "search", "incidents", "rooms", "action-items*")
     keys = [key for name in names for key in redis.scan_iter(f"tocsin:{name}", count=1000)]
     return sum(redis.memory_usage(key, samples=0) or 0 for key in keys)
 
