@@ -10,20 +10,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from redis import RedisError
 
 from bot.render.inputs import MAX_OPTIONS
 from escalation.config.actions import BUTTON
 from escalation.hosts import is_loopback
 from escalation.oncall.coverage import Gap, gaps
+from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.times import parse_duration
 from tocsin.accounts import UNREACHABLE, accounts, client_of, error_of
 from tocsin.commands import output
-from tocsin.commands.incidents import NO_ARRANGEMENTS, arrangements
+from tocsin.commands.incidents import NO_ARRANGEMENTS, arrangements, open_store
 from tocsin.commands.terminal import as_json, print_json
 from tocsin.config import loader
 from tocsin.config.action_checks import unusable_secrets
 from tocsin.config.loader import ConfigError, Finding
 from tocsin.config.settings import Settings, load, read
+from tocsin.errors import Refusal
 from tocsin.run import channels
 from workers.recurring.probes import Seen, probe
 
@@ -137,7 +140,25 @@ def coverage(path: Path, window: timedelta) -> Coverage:
 
 
 def compared_with_running(path: Path) -> list[str]:
-    """What an edit changes for those on call, and what their calendars say, by the instance that runs now."""
+    """What an edit changes, compared with the instance that runs now."""
+    return [*oncall_changes(path), *maintenance_changes(path)]
+
+
+def maintenance_changes(path: Path) -> list[str]:
+    """Planned maintenance that the running instance announced and this configuration lacks: it will be cancelled."""
+    page = loader.load(path).company.status_page
+    if page is None:  # nothing of it is shown, or told, any more
+        return []
+    try:
+        store = open_store(load(("REDIS_URL", "TOCSIN_DATA")))
+        taken_out = PlannedMaintenance(store.redis).taken_out(page.maintenance, datetime.now(UTC))
+    except (Refusal, RedisError):
+        return []
+    return [output.taken_out(gone.window) for gone in taken_out]
+
+
+def oncall_changes(path: Path) -> list[str]:
+    """What an edit changes for those on call, and what their calendars say."""
     company = loader.load(path).company
     known = arrangements(load(("REDIS_URL", "TOCSIN_DATA"))) if company.rotations else None
     if known is None or not known.available:

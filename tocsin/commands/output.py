@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.render.mrkdwn import plain
 from escalation.config.company import Company
+from escalation.config.status_page import Maintenance
 from escalation.engine.upcoming import Upcoming
 from escalation.incident.closing.reviews import owner_of
 from escalation.incident.model import Incident
@@ -129,6 +130,15 @@ def rotation_notes(name: str, company: Company, state: OncallState, now: datetim
     if company.rotations[name].ical:
         said = (*filter(None, [feed.error]), *feed.problems, *feed.notes)
         yield from (one_line(f"calendar of rotation {name}: {what}.") for what in said)
+
+
+def taken_out(window: Maintenance) -> str:
+    """Line about planned maintenance that is no longer in the configuration."""
+    span = f"{_utc(window.starts)} to {_utc(window.ends)}"
+    return one_line(
+        f"maintenance {window.title}, {span}, is announced and no longer in the configuration: it will be cancelled, "
+        "on the status page and to subscribers."
+    )
 
 
 def gap_lines(gaps: tuple[Gap, ...]) -> list[str]:

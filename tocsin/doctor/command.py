@@ -22,6 +22,7 @@ from tocsin.doctor.tracker_checks import review_findings, tracker_findings
 from tocsin.run import workspace
 
 REMEDY = "no action is needed if that is intended; `/incident oncall` shows the schedule"
+PUT_BACK = "no action is needed if that is intended; else put it back before the next restart"
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
@@ -65,7 +66,8 @@ def config_findings(path: Path) -> Iterator[Finding]:
     yield from (warning("configuration", f"{w.file}:{w.line}", w.text) for w in warnings)
     if not errors:
         yield ok("configuration", f"{path} is usable")
-        yield from (warning("on call", said.strip(), REMEDY) for said in check.compared_with_running(path))
+        yield from (warning("on call", said.strip(), REMEDY) for said in check.oncall_changes(path))
+        yield from (warning("maintenance", said, PUT_BACK) for said in check.maintenance_changes(path))
 
 
 def _loaded(path: Path) -> Loaded | None:

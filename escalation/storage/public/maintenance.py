@@ -66,13 +66,19 @@ class PlannedMaintenance:
             if seen.id in cancelled:
                 seen = seen.model_copy(update={"n": seen.n + 1})
             self._redis.hset(CONFIGURED, name, seen.model_dump_json(exclude_defaults=True))
-        for name, gone in known.items():
-            if gone.window.ends + KEPT < now:
+        for name, old in known.items():
+            if old.window.ends + KEPT < now:
                 self._redis.hdel(CONFIGURED, name)
-            elif name in own or gone.id in cancelled or gone.window.ends <= now:
-                continue
-            elif min(now - gone.seen, now - since) > TAKEN_OUT_AFTER:
+        for gone in self.taken_out(own.values(), now):
+            if min(now - gone.seen, now - since) > TAKEN_OUT_AFTER:
                 self._save(gone.planned(cancelled_at=now))
+
+    def taken_out(self, configured: Iterable[Maintenance], now: datetime) -> list[Configured]:
+        """Return the windows that are cancelled once every process has this configuration, the earliest first."""
+        own = {window_id(window) for window in configured}
+        cancelled = {window.id for window in self.windows() if window.cancelled_at}
+        left = (gone for name, gone in self._configured().items() if name not in own and gone.id not in cancelled)
+        return sorted((gone for gone in left if now < gone.window.ends), key=lambda gone: gone.window.starts)
 
     def all(self, configured: Iterable[Maintenance]) -> list[Maintenance]:
         """Return every window that is or was announced: of this configuration, of another process's, and from Slack.
