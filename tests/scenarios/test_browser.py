@@ -40,7 +40,7 @@ pytestmark = [
 ]
 
 SHOTS = Path(__file__).parents[2] / "ci-output"
-WITHIN = SEEN_WITHIN
+WITHIN = 2 * SEEN_WITHIN  # a whole program is at work, in a hurry
 PATIENCE = 5_000  # milliseconds after which a person presses once more
 INSISTS = 3 * WITHIN / 1000  # seconds; each try waits twice
 PEOPLE = {
@@ -201,8 +201,8 @@ def on_call() -> str:
 
 
 def test_a_p0_is_declared_handled_and_resolved(browser: Browser, tmp_path: Path) -> None:
-    """What the README tells a newcomer to try, click by click, with the clocks at 120."""
-    with program(tmp_path, 120) as instance, visiting(browser, instance, "p0") as visitor:
+    """What the README tells a newcomer to try, click by click, at the speed that it has there."""
+    with program(tmp_path, 60) as instance, visiting(browser, instance, "p0") as visitor:
         visitor.sees(visitor.page.locator("#hint"), DECLARE)
         visitor.keeps("first-visit")
         visitor.becomes("paula")
@@ -211,7 +211,7 @@ def test_a_p0_is_declared_handled_and_resolved(browser: Browser, tmp_path: Path)
         visitor.keeps("declared")
         visitor.opens("incidents")
         visitor.sees(visitor.card, "P0 Critical · Investigating", "Checkout is down", "Impact: Nobody can pay")
-        visitor.sees(visitor.card, "Nobody has acknowledged", "Next escalations", "Clocks run 120x faster")
+        visitor.sees(visitor.card, "Nobody has acknowledged", "Next escalations", "Clocks run 60x faster")
         visitor.keeps("card")
         acknowledge(visitor)
         find_and_fix(visitor)
@@ -222,7 +222,9 @@ def acknowledge(visitor: Visitor) -> None:
     """From the on-call engineer's direct messages."""
     engineer = visitor.page.locator(f'[data-waiting="{PEOPLE[on_call()]}"]')
     engineer.click()
-    visitor.sees(visitor.newest_page, "You're being paged", "Why: a P0 was declared", "Impact: Nobody can pay")
+    # A later tier may have paged the same person again by now.
+    why = re.compile("Why: (a P0 was declared|nobody acknowledged)")
+    visitor.sees(visitor.newest_page, "You're being paged", why, "Impact: Nobody can pay")
     visitor.keeps("page")
     # At this speed the page is repeated every few seconds, and only its newest copy has buttons.
     insist(
@@ -300,8 +302,8 @@ def resolve(visitor: Visitor) -> None:
 
 
 def test_a_p0_that_nobody_touches_escalates_to_the_cto(browser: Browser, tmp_path: Path) -> None:
-    """Two hours, at speed 600 twelve seconds: the CTO is paged, told why, and resolves it from the menu."""
-    with program(tmp_path, 600) as instance, visiting(browser, instance, "escalation") as visitor:
+    """Two hours, at speed 300 half a minute: the CTO is paged, told why, and resolves it from the menu."""
+    with program(tmp_path, 300) as instance, visiting(browser, instance, "escalation") as visitor:
         visitor.becomes("paula")
         visitor.declares()
         visitor.opens("incidents")
