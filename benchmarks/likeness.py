@@ -21,7 +21,7 @@ from escalation.config.company import Company
 from escalation.config.policy import Severity
 from escalation.incident.events.moves import Acknowledge
 from escalation.incident.state.facts import Facts
-from escalation.search.document import Document, encode
+from escalation.search.document import Document, encode, text_of
 from escalation.search.selection import Selection
 from escalation.service import IncidentService
 from escalation.storage.alarms import Commit
@@ -77,7 +77,7 @@ def _looks(store: Store, known: Sequence[Document], chance: random.Random, tries
     return {
         "the index of a new process": (
             seconds(3, lambda _: documents.Search(store).__enter__()),
-            seconds(3, lambda _: [json.loads(raw) for raw in store.redis.hvals(documents.DOCUMENTS)]),
+            seconds(3, lambda _: [json.loads(text_of(raw)) for raw in store.redis.hvals(documents.DOCUMENTS)]),
         ),
         "likeness": (
             seconds(tries, lambda n: likenesses.of(asked[n])),
