@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from redis.exceptions import RedisError
 
@@ -17,11 +18,12 @@ KEPT = 3600.0  # seconds
 
 
 class Doors:
-    """Writes them down beside the answers, which wait for nothing."""
+    """Writes them down beside the answers, which wait for nothing; in their order, so that what is over stays over."""
 
     def __init__(self, problems: Problems, clock: Callable[[], float] = time.monotonic) -> None:
         self._problems = problems
         self._clock = clock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="doors")
         self._written: dict[str, float] = {}  # door -> when; 0.0: nothing stands there as far as we know
 
     def turned_away(self, door: str, text: str, remedy: str) -> None:
@@ -42,4 +44,4 @@ class Doors:
             with contextlib.suppress(RedisError):  # that is told elsewhere
                 write()
 
-        asyncio.get_running_loop().run_in_executor(None, quietly)
+        asyncio.get_running_loop().run_in_executor(self._thread, quietly)

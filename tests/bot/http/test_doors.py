@@ -1,10 +1,14 @@
 """Senders that are turned away: whoever runs Tocsin reads it among the problems, with what to correct."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
-from escalation.storage.problems import Problem
+from bot.doors import Doors
+from escalation.storage.problems import Problem, Problems
 from tests.bot.http.outside import Outside, outside
 from tests.support.waiting import eventually
 
@@ -43,6 +47,29 @@ def test_a_sender_with_a_wrong_secret_is_a_problem_until_it_is_right(site: Outsi
     assert variable in found.remedy
     assert site.send("POST", path, b"{}").status_code not in (401, 403)
     eventually(lambda: not at_doors(site))
+
+
+def test_a_sender_that_is_let_in_at_once_leaves_no_problem() -> None:
+    """What was wrong is written before what is over, however long the first takes."""
+    stands, cleared = set[str](), threading.Event()
+
+    class Register:
+        def report(self, key: str, text: str, remedy: str, *, kept: float) -> None:
+            cleared.wait(0.2)
+            stands.add(key)
+
+        def clear(self, key: str) -> None:
+            stands.discard(key)
+            cleared.set()
+
+    async def knock() -> None:
+        doors = Doors(cast(Problems, Register()))
+        doors.turned_away("alerts:grafana", "refused", "correct it")
+        doors.let_in("alerts:grafana")
+
+    asyncio.run(knock())
+    eventually(cleared.is_set)
+    assert stands == set()
 
 
 def test_somebody_without_any_signature_is_no_news(site: Outside) -> None:
