@@ -11,6 +11,8 @@ to that the review is published as it should be. Sorted sets are scored in epoch
 
 from collections.abc import Sequence
 
+from redis.client import Pipeline
+
 from escalation.config.policy import Severity
 from escalation.incident.closing.reviews import outstanding
 from escalation.incident.model import Incident
@@ -38,6 +40,26 @@ def key(incident_id: str) -> str:
 def open_of(severity: Severity) -> str:
     """Key of the open incidents of a severity."""
     return f"{OPEN}:{severity}"
+
+
+def update(pipe: Pipeline, change: Commit) -> None:
+    """Write what a commit changes of the lists."""
+    before, after = change.before, change.after
+    declared = {after.id: after.declared_at.timestamp()}
+    if before is None:
+        pipe.zadd(ALL, declared)
+    if (left := severity_list(before)) != (entered := severity_list(after)):
+        if left:
+            pipe.zrem(left, after.id)
+        if entered:
+            pipe.zadd(entered, declared)
+    old, new = memberships(before, change.old), memberships(after, change.new)
+    for index in new - old:
+        pipe.sadd(index, after.id)
+    for index in old - new:
+        pipe.srem(index, after.id)
+    if opened := rooms(after) - rooms(before):
+        pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
 
 
 def severity_list(incident: Incident | None) -> str:

@@ -436,7 +436,7 @@ def _write(pipe: "Pipeline", changes: Sequence[Commit]) -> None:
     """Write the states, and the changes of their indexes."""
     for change in changes:
         _set_document(pipe, change.after)
-        _set_indexes(pipe, change)
+        indexes.update(pipe, change)
         if not change.after.open:
             pipe.hset(indexes.FIGURES, change.after.id, figures.encode(observe(change.after)))
     documents.note(pipe, changes)
@@ -456,25 +456,6 @@ def _set_document(pipe: "Pipeline", incident: Incident) -> None:
     for digest, text in policies.items():
         pipe.hset(packed.POLICIES, digest, text)
     pipe.set(indexes.key(incident.id), document)
-
-
-def _set_indexes(pipe: "Pipeline", change: Commit) -> None:
-    before, after = change.before, change.after
-    declared = {after.id: after.declared_at.timestamp()}
-    if before is None:
-        pipe.zadd(ALL, declared)
-    if (left := indexes.severity_list(before)) != (entered := indexes.severity_list(after)):
-        if left:
-            pipe.zrem(left, after.id)
-        if entered:
-            pipe.zadd(entered, declared)
-    old, new = indexes.memberships(before, change.old), indexes.memberships(after, change.new)
-    for index in new - old:
-        pipe.sadd(index, after.id)
-    for index in old - new:
-        pipe.srem(index, after.id)
-    if opened := indexes.rooms(after) - indexes.rooms(before):
-        pipe.hset(ROOMS, mapping=dict.fromkeys(opened, after.id))
 
 
 @functools.lru_cache(maxsize=4)
