@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 from escalation.config.rules.checkpoints import PlannedCheckpoint
-from escalation.engine import cards, communications, reaching, warroom
+from escalation.engine import cards, communications, warroom
 from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
+from escalation.engine.channels import reaching
 from escalation.engine.checkpoints import due, moot, plan_of, tiers_left
 from escalation.engine.paging import fall_back, page_tiers, repeat_pages
 from escalation.engine.upcoming import UNLISTED

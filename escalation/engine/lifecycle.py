@@ -9,6 +9,7 @@ from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import communications, paging, security, warroom
 from escalation.engine.automatic import actions, likeness, reviews
 from escalation.engine.change import Change
+from escalation.engine.channels import services
 from escalation.errors import Refused
 from escalation.incident.effects import LinkOther, MailReview, Place, PostCard
 from escalation.incident.events.declaration import Declare
@@ -156,7 +157,7 @@ def resolve(change: Change, event: Resolve) -> None:
     notify_team(change, entry)
     communications.restored(change)
     likeness.tell_duplicates(change)
-    paging.update_paging_service(change, "resolve")
+    services.tell(change, "resolve")
     warroom.begin_phase(change, PhaseStart.RESOLVED)
     reviews.categorise(change, event.category, event.repeats)
     reviews.begin(change, event.review_owner)
@@ -260,6 +261,6 @@ def cancel(change: Change, event: Cancel) -> None:
     else:
         communications.called_off(change)
         likeness.tell_duplicates(change)
-    paging.update_paging_service(change, "resolve")
+    services.tell(change, "resolve")
     warroom.archive_later(change)
     _report_drill(change)

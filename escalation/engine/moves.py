@@ -10,6 +10,7 @@ from escalation.config.rules.rooms import PhaseStart
 from escalation.engine import cards, communications, lifecycle, paging, security, severity, warroom
 from escalation.engine.automatic import actions, reviews
 from escalation.engine.change import Change
+from escalation.engine.channels import services
 from escalation.engine.lifecycle import file_ticket
 from escalation.errors import Refused
 from escalation.incident.communications import is_overdue, pending
@@ -54,7 +55,7 @@ def _acknowledged_by(change: Change, person: PersonId, answered: dict[str, str] 
     ever_paged = any(p.person == person for p in change.incident.pages)
     change.set(acknowledgement=Signed(by=person, at=change.now))
     change.arm_planned(Moment.ACKNOWLEDGED, change.now)
-    paging.update_paging_service(change, "acknowledge")
+    services.tell(change, "acknowledge")
     entry = change.note(
         EntryKind.ACKNOWLEDGED, by=person, fields={"paged": "yes" if ever_paged else "no", **(answered or {})}
     )

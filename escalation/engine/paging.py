@@ -5,14 +5,14 @@ Open pages follow their roles: who holds one is asked again whenever something h
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
 
 from escalation.config.notify import Via
 from escalation.config.policy import SeverityPolicy
-from escalation.engine import reaching, warroom
+from escalation.engine import warroom
 from escalation.engine.change import Change
+from escalation.engine.channels import reaching, services
 from escalation.errors import Refused
-from escalation.incident.effects import Alert, SendPage
+from escalation.incident.effects import SendPage
 from escalation.incident.events.moves import Decline, Escalate
 from escalation.incident.model import Incident
 from escalation.incident.reach import How
@@ -60,7 +60,7 @@ def page_tier(change: Change, tier: int, why: str, by: PersonId = "", skip: froz
         change.say(change.note(EntryKind.SKIPPED, why=why, by=by, fields=fields))
         return page_tier(change, tier + 1, f"{why}, and tier {tier} ({name}) has nobody to page", by, skip)
     change.set(nobody_left=False)
-    _page(change, people, tier, why, by, _empty_roles(change, tier))
+    _page(change, people, tier, why, by)
     if policy.tiers[tier - 1].room:
         warroom.open_room(change)
     return tier
@@ -74,7 +74,7 @@ def page_people(
     change: Change, people: tuple[PersonId, ...], why: str, by: PersonId = "", roles: tuple[str, ...] = ()
 ) -> None:
     """Page people by name, or as holders of these roles: tier 0."""
-    _page(change, people, 0, why, by, (), roles)
+    _page(change, people, 0, why, by, roles)
 
 
 def _page(
@@ -83,7 +83,6 @@ def _page(
     tier: int,
     why: str,
     by: PersonId,
-    empty_roles: tuple[str, ...],
     roles: tuple[str, ...] = (),
 ) -> None:
     incident = change.incident
@@ -91,7 +90,7 @@ def _page(
     fields = {
         "tier": str(tier),
         "name": name,
-        "empty_roles": ", ".join(incident.policy.role_name(r) for r in empty_roles),
+        "empty_roles": ", ".join(incident.policy.role_name(r) for r in _empty_roles(change, tier)),
         "assigned": "" if tier else " ".join(p for p in people if p in incident.assigned),
     }
     entry = change.note(EntryKind.PAGED, why=why, by=by, people=people, fields=fields)
@@ -123,7 +122,7 @@ def send_page(
     change.set(pages=(*pages, page))
     change.add_effect(SendPage, page=page.n)
     reaching.begin(change, page)
-    _tell_services(change)
+    services.begin(change)
     arm_repeat(change, page)
     if change.incident.ways.slack_down and not change.incident.drill:
         change.arm(CheckpointKind.FALLBACK, change.now + change.incident.ways.after, str(page.n))
@@ -134,31 +133,6 @@ def tier_name(policy: SeverityPolicy, tier: int) -> str:
     return f"tier {tier}, {policy.tiers[tier - 1].name}" if tier else ""
 
 
-def _tell_services(change: Change) -> None:
-    """Tell other paging services of the incident, once: they know it from then on. A drill is none of theirs."""
-    if not change.incident.drill:
-        _alert_by(change, change.incident.ways.page)
-
-
-def _alert_by(change: Change, ways: tuple[Via, ...]) -> None:
-    """Have the paging services among these channels know the incident from now on."""
-    known = _services(change.incident)
-    new = tuple(via for via in ways if via.is_service and via not in known)
-    if new:
-        change.set(alerted=True, alerted_by=(*known, *new), alert_face="")
-
-
-def _services(incident: Incident) -> tuple[Via, ...]:
-    """Return the paging services that know an incident."""
-    return (incident.alerted_by or (Via.PAGERDUTY,)) if incident.alerted else ()
-
-
-def _alert(change: Change, action: Literal["trigger", "acknowledge", "resolve"]) -> None:
-    for via in _services(change.incident):
-        lane = "alert" if via is Via.PAGERDUTY else f"alert-{via}"
-        change.add_effect(Alert, lane, via=via, action=action)
-
-
 def _fall_back_by(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
     """Page by these channels what none of them has carried yet, unless it is a drill."""
     if change.incident.drill:
@@ -166,7 +140,7 @@ def _fall_back_by(change: Change, page: Page, ways: tuple[Via, ...]) -> None:
     used = {reach.via for reach in page.reached}
     for via in (v for v in Via if v in ways and not v.is_service and v not in used):
         reaching.send(change, page.n, via)
-    _alert_by(change, ways)
+    services.add(change, ways)
 
 
 def fall_back(change: Change, fired: tuple[Checkpoint, ...]) -> None:
@@ -189,28 +163,6 @@ def taken_by(change: Change, number: int, via: Via) -> None:
         change.advance_face()
 
 
-def follow_in_paging_service(change: Change) -> None:
-    """Trigger the alert in another paging service, and again whenever what it says there is no longer so.
-
-    That is the severity, the title (of a private incident: none), and the tiers paged, after an acknowledgement too.
-    """
-    incident = change.incident
-    if not incident.alerted or not incident.open:
-        return
-    title = "" if incident.private else incident.facts.title
-    face = "\n".join((incident.severity, ",".join(map(str, incident.tiers_paged)), title))
-    if face != incident.alert_face:
-        change.set(alert_face=face)
-        _alert(change, "trigger")
-
-
-def update_paging_service(change: Change, action: Literal["acknowledge", "resolve"]) -> None:
-    """Acknowledge or resolve the incident in another paging service that was told of it."""
-    _alert(change, action)
-    if action == "resolve":
-        change.set(alerted=False, alerted_by=())
-
-
 def arm_repeat(change: Change, page: Page, at_latest: datetime | None = None) -> None:
     """Set the checkpoint that repeats a page, while the policy has repeats left for it."""
     repeat = change.incident.policy.repeats_of(page.tier)
@@ -227,7 +179,7 @@ def repeat_pages(change: Change, fired: tuple[Checkpoint, ...]) -> None:
     for page in pages.values():
         change.add_effect(SendPage, page=page.n, nth=page.sent)
         reaching.begin(change, page)
-        _tell_services(change)
+        services.begin(change)
         arm_repeat(change, page)
     people = tuple(p.person for p in pages.values())
     change.say(change.note(EntryKind.REPEATED, people=people, why="the page was not acknowledged"))
@@ -327,6 +279,9 @@ def roles_of(change: Change, person: PersonId, tier: int, roles: tuple[str, ...]
 
 
 def _empty_roles(change: Change, tier: int) -> tuple[str, ...]:
+    """Return the roles of a tier that nobody holds; a page by name has none."""
+    if not tier:
+        return ()
     roles = change.incident.policy.tiers[tier - 1].roles_for(change.incident.facts.security)
     return tuple(r for r in roles if not in_roles(change.incident, change.roster, (r,)))
 

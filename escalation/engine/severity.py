@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from escalation.engine import communications, paging, reaching, warroom
+from escalation.engine import communications, paging, warroom
 from escalation.engine.change import Change
+from escalation.engine.channels import reaching
 from escalation.engine.checkpoints import plan_of, unsaid
 from escalation.engine.lifecycle import file_ticket, start_clocks
 from escalation.errors import Refused

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from escalation.config.actions import BUTTON
-from escalation.engine import cards, communications, firing, lifecycle, moves, news, reaching, warroom
+from escalation.engine import cards, communications, firing, lifecycle, moves, news, warroom
 from escalation.engine.automatic import invitations, likeness, noted, preventions, reviews, tickets
 from escalation.engine.change import Change
+from escalation.engine.channels import reaching, services
 from escalation.engine.outcomes import delivery, failures, refusals
-from escalation.engine.paging import answer_page, follow_in_paging_service, follow_roles, next_tier
+from escalation.engine.paging import answer_page, follow_roles, next_tier
 from escalation.errors import Refused
 from escalation.incident.actions import actions_at
 from escalation.incident.closing.reviews import outstanding
@@ -208,7 +209,7 @@ def _finish(change: Change) -> Incident:
     cards.settle(change)
     reaching.stop_alarms(change)
     change.remember()
-    follow_in_paging_service(change)
+    services.follow(change)
     tickets.follow(change)
     cards.refresh_all(change)
     cards.retire_buttons(change, useful_moves(change.incident))

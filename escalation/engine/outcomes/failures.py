@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from escalation.engine import cards, paging, reaching, warroom
+from escalation.engine import cards, paging, warroom
 from escalation.engine.automatic import actions
 from escalation.engine.change import Change
+from escalation.engine.channels import reaching
 from escalation.incident.effects import (
     Effect,
     OpenMeeting,

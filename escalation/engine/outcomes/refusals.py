@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from escalation.engine import cards, paging, reaching
+from escalation.engine import cards, paging
 from escalation.engine.change import Change
+from escalation.engine.channels import reaching
 from escalation.engine.outcomes.failures import trouble
 from escalation.incident.closing.reviews import asked
 from escalation.incident.effects import Effect, Invite, PageBy, PagePerson, Reminded, RemindPerson, SendPage, Tell

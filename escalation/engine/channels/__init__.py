@@ -1,0 +1,1 @@
+"""Channels beside Slack: contact methods of people, and other paging services."""
