@@ -85,13 +85,13 @@ def mend(parts: Works, channel: str, how: str, name: str) -> None:
             parts.control(f"channels/{channel}", members=[DANA, BOT])
 
 
-@pytest.mark.parametrize("cached", [False, True])
-@pytest.mark.parametrize("how", ["archived", "renamed", "private"])
+@pytest.mark.parametrize(
+    ("how", "cached"),  # a channel of a known id that was renamed is still that channel
+    [("renamed", False), *((how, cached) for how in ("archived", "private") for cached in (False, True))],
+)
 @pytest.mark.parametrize("key", list(KEYS)[1:])
 def test_a_channel_that_cannot_be_reached_is_named_with_its_key(parts: Works, key: str, how: str, cached: bool) -> None:
     """Card, timeline and problems name the channel and the key that sets it; once mended, the message arrives."""
-    if cached and how == "renamed":
-        pytest.skip("it is still the channel of that id")
     name, channel = KEYS[key], broken(parts, key, how)
     if not cached:
         parts.redis.delete(f"tocsin:channel:{name}")
