@@ -191,6 +191,12 @@ class IncidentReport:
     recurrences: dict[str, int]
     recurred: dict[str, Recurrence] = field(default_factory=dict)
 
+    @property
+    def false_alarms_in_all(self) -> Share:
+        """Of all closed incidents those that were false alarms, whoever declared them."""
+        by_source = self.false_alarms.values()
+        return Share(sum(share.count for share in by_source), sum(share.of for share in by_source))
+
 
 def incident_report(
     seen: Sequence[Observation],

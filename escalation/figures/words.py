@@ -68,6 +68,8 @@ def promises(report: IncidentReport) -> Iterator[str]:
         ("Reviews in time", report.reviews_in_time),
     ):
         yield f"{name}: {share_of(share)}"
+    if len(report.false_alarms) > 1:
+        yield f"False alarms, of all sources: {share_of(report.false_alarms_in_all)}"
     for source, share in report.false_alarms.items():
         yield f"False alarms, {source}: {share_of(share)}"
 

@@ -282,12 +282,14 @@ def test_a_duplicate_is_no_false_alarm() -> None:
 
 
 def test_drills_and_false_alarms_are_counted_apart() -> None:
-    """They stand in no time, and the report says how many there were; false alarms by source."""
+    """They stand in no time, and the report says how many there were; false alarms by source, and of all together."""
     seen = [made(10), made(9, n=1, drill=True), made(8, n=2, status="cancelled", resolved=None, source="Alertmanager")]
     report = of(seen)
     assert report.left_out == {"drill": 1, "false alarm": 1}
     assert row(report, "mttr")[0] == 1
     assert words.share_of(report.false_alarms["Alertmanager"]) == "1 of 1 (100 %)"
+    assert "False alarms, of all sources: 1 of 2 (50 %)" in words.promises(report)
+    assert not any("of all sources" in said for said in words.promises(of(seen[2:])))
     assert list(words.summary(report)) == ["1 incident: 1 P1 (left out: 1 drill, 1 false alarm)."]
 
 

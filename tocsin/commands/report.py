@@ -116,6 +116,7 @@ def report_data(figures: IncidentReport) -> dict[str, Any]:
         "times": [asdict(row) for row in figures.rows],
         **{name: _share(getattr(figures, name)) for name in shares},
         "false_alarms": {source: _share(share) for source, share in figures.false_alarms.items()},
+        "false_alarms_in_all": _share(figures.false_alarms_in_all),
         "causes": figures.causes,
         "recurrences": figures.recurrences,
         "recurred": {name: again._asdict() for name, again in figures.recurred.items()},
