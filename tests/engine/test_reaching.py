@@ -11,7 +11,7 @@ from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
 from escalation.incident.effects import PageBy, StopPage
 from escalation.incident.events.moves import Acknowledge, Decline, Resolve
-from escalation.incident.events.news import SignOfLife
+from escalation.incident.events.news import RolesChanged, SignOfLife
 from escalation.incident.events.outcomes import Delivered, Dropped, PageStatus, PersonRefused, Trouble
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.checkpoints import CheckpointKind
@@ -19,6 +19,7 @@ from escalation.incident.state.pages import PageState
 from escalation.notify.methods import Methods, Step
 from escalation.notify.preferences import parse_quiet
 from escalation.oncall.roster import Roster
+from escalation.oncall.silences import Silence, Silences
 from tests.support.story import DUTY, START, Story, kars
 
 MINUTE = timedelta(minutes=1)
@@ -134,6 +135,23 @@ def test_what_is_ours_calls_by_the_next_method_and_no_other_tier() -> None:
     assert sends(story.until(4)) == [(0, Via.NTFY), (1, Via.SMS), (1, Via.CALL)]
     assert story.incident.effect(sms)
     assert story.incident.tiers_paged == (1,)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_whoever_takes_over_is_reached_from_the_start_and_the_former_by_nothing_more(silent: bool) -> None:
+    """Their own steps count from the handover, by their own Do Not Disturb; nobody rings the former."""
+    story = reached().until(2)
+    until = {"UMEI": Silence(starts=START, ends=START + timedelta(hours=8))} if silent else {}
+    story.roster = Roster(
+        holders={**story.roster.holders, "on_call": ("UMEI",)},
+        methods={**story.roster.methods, "UMEI": Methods(URGENT, NORMAL)},
+        silences=Silences(people=until),
+    )
+    story.do(RolesChanged(by="UMEI")).until(4.9)
+    steps = [(story._minute(e.at), e.via, story.incident.page(e.page).person) for e in _sends(story)]
+    assert [(at, via) for at, via, person in steps if person == PERSON] == [(0, Via.NTFY), (1, Via.SMS)]
+    texted = 2 if silent else 3
+    assert [s for s in steps if s[2] == "UMEI"] == [(2, Via.NTFY, "UMEI"), (texted, Via.SMS, "UMEI")]
 
 
 def test_news_never_goes_back() -> None:
