@@ -53,7 +53,8 @@ class Group(Frozen):
     `declared` counts the incidents it has declared. Until `quiet_until`, repeats of what fired when somebody closed the
     incident declare no new one: the bodies that end it may be on their way. `settling` is the end of the time for which
     no alert must fire before its incident resolves. `asked`: people were asked whether it is over. `private`: the
-    incident of its alerts is or was, so whatever they declare next is too: it repeats the words of that one.
+    incident of its alerts is or was, so whatever they declare next is too: it repeats the words of that one. `heard`:
+    as how bad its alerts declared or raised the incident, whatever people called it since.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Group(Frozen):
     asked: bool = False
     quiet_until: datetime | None = None
     private: bool = False
+    heard: Severity | None = None
 
     @property
     def firing(self) -> tuple[Firing, ...]:
@@ -185,7 +187,7 @@ def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
         return group, None
     action = DeclareIncident(group.declared + 1, group.firing[0].routed.severity, group.firing)
     alerts = {name: f.model_copy(update={"told": True}) for name, f in group.alerts.items()}
-    return group.model_copy(update={"declared": action.number, "alerts": alerts}), action
+    return group.model_copy(update={"declared": action.number, "alerts": alerts, "heard": action.severity}), action
 
 
 def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
@@ -251,7 +253,7 @@ def _change(before: Group, group: Group, names: list[str], touched: _Touched, se
     lasting = (f for f in over if touched.lasted[f.alert.name] >= f.routed.wait.total_seconds())
     new = (f for _, old, f in pairs if f.firing and _began(old, f))
     ended = (f for name, old, f in pairs if not (f.firing or name in touched.lasted) and old and old.firing)
-    flapping = frozenset(name for name, old, f in pairs if old and _flaps(old, f, settle))
+    flapping = frozenset(name for name, old, f in pairs if old and _flaps(old, f, before.heard, settle))
     reworded = any(old is not None and old.alert.title != f.alert.title for _, old, f in pairs)
     return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), flapping, reworded)
 
@@ -357,18 +359,20 @@ def _after(group: Group, actions: tuple[Action, ...], change: _Change, now: date
     alerts = group.alerts
     if any(isinstance(a, DeclareIncident | JoinIncident) for a in actions):
         alerts = {name: f if f.told else f.model_copy(update={"told": True}) for name, f in alerts.items()}
+    heard = next((a.severity for a in actions if isinstance(a, DeclareIncident | RaiseSeverity)), group.heard)
     changes = {"declared": group.declared + declares, "asked": asked, "settling": settling, "alerts": alerts}
-    return group.model_copy(update=changes)
+    return group.model_copy(update={**changes, "heard": heard})
 
 
 def _began(before: Firing | None, now: Firing) -> bool:
     return before is None or not before.firing or before.times != now.times
 
 
-def _flaps(before: Firing, now: Firing, settle: timedelta) -> bool:
-    """Check whether an alert began again soon after its end, no worse: who called that less bad knew it."""
+def _flaps(before: Firing, now: Firing, heard: Severity | None, settle: timedelta) -> bool:
+    """Check whether an alert began again soon after its end, no worse than heard: who called that less bad knew it."""
     again = before.told and not before.firing and now.firing
-    return again and now.first - before.last < settle and now.routed.severity >= before.routed.severity
+    known = heard is not None and now.routed.severity >= max(heard, before.routed.severity)
+    return again and known and now.first - before.last < settle
 
 
 def _declares(fired: Firing) -> bool:

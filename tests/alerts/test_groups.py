@@ -321,6 +321,16 @@ def test_ended_alerts_are_forgotten_in_the_end() -> None:
     assert len(problem.group.alerts) == MAX_ENDED
 
 
+def test_what_flaps_is_heard_where_its_incident_was_never_as_bad() -> None:
+    """It was told to an incident that is over: the one that is open began with a lesser alert."""
+    problem = Problem()
+    problem.seen(("a", FIRING), severity=P0)
+    problem.closed()
+    problem.seen(("b", FIRING), severity=P1)
+    problem.seen(("a", RESOLVED), severity=P0)
+    assert kinds(problem.seen(("a", FIRING), severity=P0)) == ["DeclareIncident"]
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from("abc"), st.sampled_from([FIRING, RESOLVED]), st.sampled_from([P0, P1, P2]),
