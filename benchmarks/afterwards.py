@@ -1,6 +1,6 @@
 """Measure whether what comes after incidents gets in the way of pages: bursts with and without reports being read.
 
-`python -m benchmarks.afterwards` takes about six minutes. It prints how late a burst of checkpoints and the page of a
+`python -m benchmarks.afterwards` takes about eight minutes. It prints how late a burst of checkpoints and the page of a
 P0 in it are while a month's report over 10,000 closed incidents, a search and a list are asked for every second in
 Slack, and two browsers read the report and the incidents one page after the other; beside the same without them.
 """
