@@ -8,6 +8,7 @@ from escalation.text import clean
 
 ROOM_NAME_LIMIT = 80  # https://docs.slack.dev/reference/methods/conversations.create
 _NAMES_TRIED = 9
+_KINDS = ("inc", "drill")
 _ID = re.compile(r"inc-(\d{4})(\d{4})-(\d+)")
 
 
@@ -38,9 +39,14 @@ def candidates(name: str, incident_id: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, dated, whole, *(f"{whole}-{n}" for n in range(2, _NAMES_TRIED)))))
 
 
+def is_room_name(name: str) -> bool:
+    """True for the name of a channel that can be a war room, where nothing but the name is known."""
+    return name.startswith(tuple(f"{kind}-" for kind in _KINDS))
+
+
 def _with(name: str, number: str, day: str) -> str:
     """Put the day before the number of the incident; a name that an earlier version chose has it already."""
-    return re.sub(rf"^(inc|drill)-{number}(?=-|$)", rf"\1-{day}-{number}", name)
+    return re.sub(rf"^({'|'.join(_KINDS)})-{number}(?=-|$)", rf"\1-{day}-{number}", name)
 
 
 def _parts(incident_id: str) -> tuple[str, str, str]:

@@ -12,6 +12,7 @@ import structlog
 from bot.access import Access, StoreUnavailable
 from bot.slack.client import UNREACHABLE, slack_error
 from bot.slack.refusals import is_passing
+from escalation.incident.room_names import is_room_name
 from escalation.values import PersonId
 
 UNREAD_FOR_NOW = (
@@ -32,7 +33,6 @@ NOT_AT_ALL = (
 BRIEFLY, KEPT_FOR = 2.0, 3600.0  # seconds: a restart of Redis, after which nobody is told; and an outage
 ASK_EVERY = 1.0  # seconds
 MOST_WAITING = 1000  # at once, each a few kilobytes
-ROOMS = ("inc-", "drill-")
 
 log = structlog.get_logger("bot")
 
@@ -102,7 +102,7 @@ class Marks:
             return
         name = str((told.get("channel") or {}).get("name", ""))
         configured = {known.lstrip("#") for known in self._access.deps.company.channels().values()}
-        if name.startswith(ROOMS) or not configured.isdisjoint((name, channel)):
+        if is_room_name(name) or not configured.isdisjoint((name, channel)):
             await self.tell(person, channel, words)
 
     async def unread(self, person: PersonId, channel: str, error: Exception, where: str, instead: str) -> None:
