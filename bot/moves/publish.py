@@ -47,6 +47,7 @@ def publish_blocks(context: FormContext) -> list[Block]:
     incident, page = context.incident, context.page
     typed, words = typed_states(context.typed, page)
     states = (states_of(incident, page) if page else {}) | typed
+    fields = tuple(ComponentState) if ComponentState.OPERATIONAL in typed.values() else HARMED
     names = [Choice(name, name) for name in page.components] if page else []
     choices = update_choices(incident)
     if not choices:
@@ -61,7 +62,7 @@ def publish_blocks(context: FormContext) -> list[Block]:
         ),
         *(
             multi_select(state, STATES[state], names, initial={n for n, s in states.items() if s is state})
-            for state in (HARMED if names else ())
+            for state in (fields if names else ())
         ),
         note(TYPED if typed else "rest", "Components named in none of these are operational."),
     ]
@@ -111,7 +112,7 @@ def _chosen_states(submission: Submission) -> dict[str, ComponentState]:
     values, chosen = submission.values, dict[str, ComponentState]()
     if not values.has(TYPED) and all(values.choices(s) == values.initial_choices(s) for s in HARMED):
         return {}
-    for state in HARMED:
+    for state in ComponentState:  # a form has that of what is operational only where somebody typed it
         for name in sorted(values.choices(state)):
             if name in chosen:
                 raise InvalidForm({state: f"{name} is named twice: choose one state for it."})

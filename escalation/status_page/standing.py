@@ -102,14 +102,14 @@ def intervals(incidents: Iterable[PublicIncident]) -> list[Interval]:
     """Return the times at which components were not operational, as published.
 
     The first begins when we knew of it, not when we told of it; a reopened incident's begins with its new publication.
-    Whatever an incident had harmed is operational once it is resolved.
+    An update states all that its incident harms: what it names no more is operational, as all is at the end.
     """
     found = list[Interval]()
     for incident in incidents:
         states = dict[str, tuple[ComponentState, datetime]]()
         for n, update in enumerate(incident.updates):
             since = min(update.knew_at, update.at) if n == 0 else update.at
-            healed = dict.fromkeys(states, ComponentState.OPERATIONAL) if update.status is PublicStatus.RESOLVED else {}
+            healed = dict.fromkeys(states, ComponentState.OPERATIONAL)
             for component, state in (healed | update.components).items():
                 before = states.get(component)
                 if before and before[0] is state:

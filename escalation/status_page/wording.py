@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 
 from escalation.config.policy import Severity
@@ -38,8 +39,7 @@ def publication(
     """Build the publication of a communication, still without its public id and number."""
     status = _status(entry)
     impact, states = _effect(incident, entry, page)
-    service = incident.facts.service if incident.facts.service in page.components else ""
-    facts = incident.facts.model_copy(update={"service": service})
+    facts = incident.facts.model_copy(update={"service": _named(incident, entry, page, states)})
     words = text(published_words(incident.model_copy(update={"facts": facts}), entry, wording))
     if status is PublicStatus.RESOLVED:
         states = dict.fromkeys(states, ComponentState.OPERATIONAL)
@@ -59,6 +59,14 @@ def publication(
         entry=entry.n,
         corrects=int(entry.fields.get("corrects") or 0),
     )
+
+
+def _named(incident: Incident, entry: Entry, page: StatusPage, states: Mapping[str, ComponentState]) -> str:
+    """Name what is affected as the words do: what somebody chose as harmed, else the service if it is a component."""
+    harmed = [name for name, state in states.items() if state is not ComponentState.OPERATIONAL]
+    if entry.fields.get("components") and harmed:
+        return " and ".join([", ".join(harmed[:-1]), harmed[-1]] if harmed[1:] else harmed)
+    return incident.facts.service if incident.facts.service in page.components else ""
 
 
 def _effect(incident: Incident, entry: Entry, page: StatusPage) -> tuple[Impact, dict[str, ComponentState]]:

@@ -175,6 +175,29 @@ def test_typed_words_and_states_stand_in_the_form(public: Public) -> None:
     assert public.states()["platform"] == "degraded_performance"
 
 
+def test_a_component_that_was_typed_as_fine_is(public: Public) -> None:
+    """It stands in the form and in the preview, is operational on the page, and the words name what is not."""
+    incident = declared(public)
+    view = public.form(incident, "checkout=ok api=partial Some calls fail.")
+    assert "checkout: operational" in public.send(view)
+    eventually(lambda: public.states()["api"] == "partial_outage")
+    assert public.states()["checkout"] == "operational"
+    assert public.updates()[0]["body"].startswith("We are still working on the problem with api.")
+    public.send(public.form(incident, "api=ok"))
+    eventually(lambda: set(public.states().values()) == {"operational"})
+
+
+def test_what_an_update_names_no_more_is_operational(public: Public) -> None:
+    """As when the service is corrected: the component of the wrong one does not stay down until the end."""
+    incident, service = declared(public), public.office.world.service
+    service.store.update(
+        incident.id,
+        lambda i: i.model_copy(update={"facts": i.facts.model_copy(update={"service": "api"}), "stamp": ""}),
+    )
+    service.handle(incident.id, PublishUpdate(by="U1", wording="Calls fail."))
+    assert public.states() == {"checkout": "operational", "api": "major_outage", "platform": "operational"}
+
+
 def test_one_component_in_two_states_is_said_at_its_field(public: Public) -> None:
     """The form stays open with what was typed."""
     view = public.form(declared(public))

@@ -22,7 +22,7 @@ from tests.support.vendors.server import running
 from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn
 from workers.channels.public.statuspage import StatuspageClient
 from workers.channels.smtp import MailClient
-from workers.recurring.statuspage import ENDS_WITHIN, Mirror
+from workers.recurring.statuspage import TURNS_WITHIN, Mirror
 from workers.recurring.subscribers import Mailing
 
 NOW = datetime(2026, 11, 29, 14, 2, tzinfo=UTC)
@@ -355,13 +355,18 @@ def test_a_lost_reply_schedules_nothing_twice(world: World) -> None:
 
 
 def test_the_end_of_maintenance_hides_no_open_incident(world: World) -> None:
-    """Statuspage makes the component operational; what an open incident says of it is stated again, without a word."""
+    """Statuspage makes the component operational; what an open incident says of it is stated again, without a word.
+
+    So it is at the beginning, when the component is under maintenance there.
+    """
     world.plan()
     world.publish()
     world.work(minutes=61)
+    assert {i["status"] for i in world.vendor.incidents} == {"investigating", "in_progress"}
+    assert world.vendor.components == {"checkout": "major_outage"}
     world.work(minutes=60)
     assert world.vendor.components == {"checkout": "operational"}
-    world.work(minutes=ENDS_WITHIN.total_seconds() / 60)
+    world.work(minutes=TURNS_WITHIN.total_seconds() / 60)
     assert world.vendor.components == {"checkout": "major_outage"}
     [incident] = [i for i in world.vendor.incidents if i["name"] == "Payments fail"]
     assert len(incident["incident_updates"]) == 1

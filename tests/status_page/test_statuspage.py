@@ -6,11 +6,15 @@ from typing import Any
 
 import fakeredis
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from escalation.config.status_page import ComponentState
+from escalation.config.status_page import ComponentState, Maintenance
 from escalation.status_page.publications import Impact, Publication
+from escalation.status_page.standing import incidents_of, intervals, state_now
 from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
+from tests.support.profiles import examples
 from tests.support.vendors.server import running
 from tests.support.vendors.statuspage import KEY, PAGE, StatuspageStandIn
 from workers.channels.failures import Failed, Kind
@@ -32,11 +36,11 @@ class Behind:
         self.mirror = Mirror(self.redis, StatuspageClient(KEY, PAGE, vendor.url), self.problems)
         self.now = NOW
 
-    def publish(self, ours: str, status: str = "investigating", **more: Any) -> None:
+    def publish(self, ours: str, status: str = "investigating", *, of: str = INCIDENT, **more: Any) -> None:
         state = FINE if status == "resolved" else DOWN
         said = {"n": 0, "incident": "", "ours": ours, "at": self.now, "knew_at": self.now, "status": status}
         words = {"name": "Payments are slow", "body": f"Words of {ours}", "impact": Impact.CRITICAL}
-        self.log.append(INCIDENT, Publication.model_validate(said | words | {"components": {"checkout": state}} | more))
+        self.log.append(of, Publication.model_validate(said | words | {"components": {"checkout": state}} | more))
 
     def step(self, times: int = 1, seconds: float = 10) -> None:
         for _ in range(times):
@@ -94,6 +98,56 @@ def test_what_is_withdrawn_is_deleted_there(behind: Behind, lose: int) -> None:
     behind.log.withdraw(INCIDENT)
     behind.step(3)
     assert behind.vendor.incidents == []
+
+
+Deed = tuple[int, str, dict[str, ComponentState]]
+NAMES = ("checkout", "api")
+STATES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ComponentState))
+DEEDS = st.lists(
+    st.tuples(st.integers(0, 2), st.sampled_from(["investigating", "resolved", "correction", "withdrawal"]), STATES),
+    max_size=10,
+)
+
+
+@settings(max_examples=examples(50))
+@given(DEEDS)
+def test_components_stand_there_as_on_our_own_page(deeds: list[Deed]) -> None:
+    """Whatever several incidents say of them, correct and end, and whichever of them becomes private."""
+    with running(StatuspageStandIn(components=dict.fromkeys(NAMES, "operational"))) as vendor:
+        behind = Behind(vendor)
+        for n, (which, deed, states) in enumerate(deeds):
+            incident, said = f"INC-20261129-00{which}", behind.log.of(f"INC-20261129-00{which}")
+            if deed == "withdrawal":
+                behind.log.withdraw(incident)
+            elif deed != "correction":
+                healed = dict.fromkeys(states, FINE) if deed == "resolved" else states
+                behind.publish(f"e{n}", deed, of=incident, entry=n + 1, components=healed)
+            elif said:
+                behind.publish(f"e{n}", of=incident, entry=n + 1, corrects=said[0].entry, components=states)
+            behind.step(2)
+            ours = intervals(incidents_of(behind.log.publications()))
+            assert vendor.components == {name: state_now(name, ours, behind.now) for name in NAMES}
+
+
+def test_maintenance_in_progress_outlasts_the_end_of_an_incident(behind: Behind) -> None:
+    """The component is under maintenance again, and not operational."""
+    window = Maintenance(title="New disks", starts=NOW, ends=NOW + timedelta(hours=1), components=("checkout",))
+    behind.mirror = Mirror(behind.redis, StatuspageClient(KEY, PAGE, behind.vendor.url), behind.problems, [window])
+    behind.publish("e1")
+    behind.step(3)
+    assert behind.vendor.components == {"checkout": "major_outage"}
+    behind.publish("e2", "resolved")
+    behind.step(2)
+    assert behind.vendor.components == {"checkout": "under_maintenance"}
+
+
+def test_a_correction_keeps_the_name_of_today(behind: Behind) -> None:
+    """What is corrected is an older update: its headline is not the incident's any more."""
+    behind.publish("e1", entry=4, name="Payments fail")
+    behind.publish("e2", "identified", entry=5, name="Only cards fail")
+    behind.publish("e3", entry=6, corrects=4, name="Most payments failed", components={})
+    behind.step(4)
+    assert [incident["name"] for incident in behind.vendor.incidents] == ["Only cards fail"]
 
 
 @pytest.mark.parametrize(("status", "wait"), [(401, OURS_WAIT), (404, OURS_WAIT), (429, 0), (420, 0), (503, 0)])

@@ -3,17 +3,19 @@
 Planned maintenance is planned there too. It begins and ends there by itself, so that it does while nobody of us lives.
 
 Keys: `tocsin:public:statuspage` public id -> id there, of maintenance too; `...:trying` public ids whose creation
-began; `...:done` the number of the last publication that went; `...:over` maintenance that nothing is left to do about;
-`...:next` when to try again, epoch seconds; `...:lock` one process at a time.
+began; `...:harmed` public id -> names of the components that it ever named there, as JSON; `...:done` the number of the
+last publication that went; `...:over` maintenance that nothing is left to do about, `...:begun` that whose beginning
+hides no open incident any more; `...:next` when to try again, epoch seconds; `...:lock` one process at a time.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
 
-from escalation.config.status_page import Maintenance
+from escalation.config.status_page import ComponentState, Maintenance
 from escalation.status_page.maintenance import Phase, phase_of, window_id
 from escalation.status_page.publications import Publication
 from escalation.status_page.standing import incidents_of, intervals, state_now
@@ -21,14 +23,15 @@ from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.maintenance import PlannedMaintenance
 from workers.channels.failures import Failed, Kind
-from workers.channels.public.statuspage import StatuspageClient
+from workers.channels.public.statuspage import UNDER_MAINTENANCE, StatuspageClient
 from workers.delivery.problems import remedy_of
 
 IDS = "tocsin:public:statuspage"
-TRYING, DONE, OVER, NEXT, LOCK = (f"{IDS}:{name}" for name in ("trying", "done", "over", "next", "lock"))
+TRYING, HARMED, DONE = (f"{IDS}:{name}" for name in ("trying", "harmed", "done"))
+OVER, BEGUN, NEXT, LOCK = (f"{IDS}:{name}" for name in ("over", "begun", "next", "lock"))
 LOCKED_FOR = 60  # seconds: more than the calls of one turn may take
 PASSING_WAIT, OURS_WAIT = 5.0, 60.0  # seconds
-ENDS_WITHIN = timedelta(minutes=2)  # until Statuspage has ended maintenance by itself
+TURNS_WITHIN = timedelta(minutes=2)  # until Statuspage has begun or ended maintenance by itself
 REFUSED = 422
 PROBLEM = "statuspage"
 
@@ -57,7 +60,7 @@ class Mirror:
         ):
             return False
         try:
-            did = self._withdraw() or self._publish() or self._maintain(now)
+            did = self._withdraw(now) or self._publish(now) or self._maintain(now)
             if did:
                 self._problems.clear(PROBLEM)
             return did
@@ -67,16 +70,24 @@ class Mirror:
         finally:
             self._redis.delete(LOCK)
 
-    def _withdraw(self) -> bool:
+    def _withdraw(self, now: datetime) -> bool:
         for public_id in self._log.withdrawn_ids():
             if not (self._redis.hexists(IDS, public_id) or self._redis.sismember(TRYING, public_id)):
                 continue
             if found := self._there(public_id):
+                self._heal(public_id, found, now)
                 self._client.delete(found)
             self._redis.hdel(IDS, public_id)
+            self._redis.hdel(HARMED, public_id)
             self._redis.srem(TRYING, public_id)
             return True
         return False
+
+    def _heal(self, public_id: str, there: str, now: datetime) -> None:
+        """State what holds without an incident for the components that it had named: with it they would stay down."""
+        raw: Any = self._redis.hget(HARMED, public_id)
+        if states := self._states(json.loads(raw or "[]"), now):
+            self._client.restate(there, states)
 
     def _maintain(self, now: datetime) -> bool:
         """Do what comes next for planned maintenance; True if there was something."""
@@ -98,13 +109,18 @@ class Mirror:
         was_known = self._redis.hexists(IDS, mark)
         phase, there = phase_of(window, now), self._there(mark)
         if phase in (Phase.SCHEDULED, Phase.IN_PROGRESS):
+            begun = phase is Phase.IN_PROGRESS
             if not there:
                 self._redis.sadd(TRYING, mark)
-                self._know(mark, self._client.plan(window, mark, self._ids(), begun=phase is Phase.IN_PROGRESS))
+                states = self._states(window.components, now) if begun else None
+                self._know(mark, self._client.plan(window, mark, self._ids(), states))
+            elif begun and now >= window.starts + TURNS_WITHIN and not self._redis.sismember(BEGUN, mark):
+                self._restate(window, now)
+                self._redis.sadd(BEGUN, mark)
             return not was_known
         if there and phase is Phase.CANCELLED:
             self._client.call_off(there, self._states(window.components, now))
-        elif there and now < window.ends + ENDS_WITHIN:
+        elif there and now < window.ends + TURNS_WITHIN:
             return False
         elif there:
             self._restate(window, now)
@@ -112,36 +128,48 @@ class Mirror:
         return True
 
     def _restate(self, window: Maintenance, now: datetime) -> None:
-        """State what an open incident says of components that Statuspage made operational at the end."""
+        """State what an open incident says of components that Statuspage itself changed at a beginning or an end."""
         for incident in incidents_of(self._log.publications()):
             harmed = [name for name in window.components if name in incident.latest.components]
             if incident.open and harmed and (there := self._there(incident.id)):
                 self._client.restate(there, self._states(harmed, now))
 
-    def _states(self, components: Iterable[str], now: datetime) -> dict[str, str]:
-        """The states of components as they were published, by their ids there."""
-        known, ids = intervals(incidents_of(self._log.publications())), self._ids()
-        return {ids[name]: str(state_now(name, known, now)) for name in components if name in ids}
+    def _states(self, components: Iterable[str], now: datetime, upto: int | None = None) -> dict[str, str]:
+        """The states of components by their ids there, as all incidents together were published `upto` a number.
 
-    def _publish(self) -> bool:
+        What none harms is under maintenance while it is.
+        """
+        log = (p for p in self._log.publications() if upto is None or p.n <= upto)
+        known, ids = intervals(incidents_of(log)), self._ids()
+        states = {name: state_now(name, known, now) for name in components if name in ids}
+        windows = self._planned.all(self._configured)
+        under = {name for w in windows if phase_of(w, now) is Phase.IN_PROGRESS for name in w.components}
+        fine = ComponentState.OPERATIONAL
+        return {ids[n]: UNDER_MAINTENANCE if s is fine and n in under else str(s) for n, s in states.items()}
+
+    def _publish(self, now: datetime) -> bool:
         done = int(self._redis.get(DONE) or 0)
         log = self._log.publications()
         update = next((p for p in log if p.n > done), None)
         if update is None:
             return False
         try:
-            self._send(_as_update(update, log) if update.corrects else update)
+            self._send(_as_update(update, log) if update.corrects else update, now)
         except Failed as failed:
             self._report_refusal(failed)
         self._redis.set(DONE, str(update.n))
         return True
 
-    def _send(self, update: Publication) -> None:
+    def _send(self, update: Publication, now: datetime) -> None:
+        raw: Any = self._redis.hget(HARMED, update.incident)
+        named = sorted({*json.loads(raw or "[]"), *update.components})
+        self._redis.hset(HARMED, update.incident, json.dumps(named))
+        states = self._states(named, now, update.n)
         if there := self._there(update.incident):
-            self._client.update(there, update, self._ids())
+            self._client.update(there, update, self._ids(), states)
         else:
             self._redis.sadd(TRYING, update.incident)
-            self._know(update.incident, self._client.create(update, self._ids()))
+            self._know(update.incident, self._client.create(update, self._ids(), states))
 
     def _ids(self) -> dict[str, str]:
         """The ids of the components there, by name."""
@@ -178,4 +206,4 @@ def _as_update(correction: Publication, log: Iterable[Publication]) -> Publicati
     """Return a correction as an update of its own, which Statuspage has none for: in today's status and states."""
     [incident] = incidents_of(p for p in log if p.incident == correction.incident)
     now = {name: getattr(incident.latest, name) for name in ("status", "impact", "components")}
-    return correction.model_copy(update={**now, "body": f"Correction: {correction.body}"})
+    return correction.model_copy(update={**now, "name": incident.name, "body": f"Correction: {correction.body}"})

@@ -46,30 +46,33 @@ class StatuspageClient:
         own = (i["id"] for i in listed if (i.get("metadata") or {}).get("tocsin", {}).get("id") == public_id)
         return next(own, "")
 
-    def create(self, update: Publication, components: dict[str, str]) -> str:
-        """Create an incident; returns its id there."""
+    def create(self, update: Publication, components: dict[str, str], states: dict[str, str]) -> str:
+        """Create an incident; returns its id there. `components` are ids by name; `states` hold now, by id."""
         marked = {"metadata": {"tocsin": {"id": update.incident}}}
-        return self._write("POST", "/incidents", _incident(update, components) | marked)
+        return self._write("POST", "/incidents", _incident(update, components, states) | marked)
 
-    def update(self, there: str, update: Publication, components: dict[str, str]) -> None:
-        """Publish an update of an incident, unless it is the latest one already."""
+    def update(self, there: str, update: Publication, components: dict[str, str], states: dict[str, str]) -> None:
+        """Publish an update of an incident, unless it is the latest one already. `states` as for `create`."""
         updates = self._incident(there).get("incident_updates") or [{}]
         if (updates[0].get("status"), updates[0].get("body")) != (update.status, update.body[:LONGEST_BODY]):
-            self._write("PATCH", f"/incidents/{there}", _incident(update, components))
+            self._write("PATCH", f"/incidents/{there}", _incident(update, components, states))
 
-    def plan(self, window: Maintenance, mark: str, components: dict[str, str], *, begun: bool) -> str:
-        """Plan maintenance, which begins and ends there by itself, whether we live or not; returns its id there."""
+    def plan(self, window: Maintenance, mark: str, components: dict[str, str], begun: dict[str, str] | None) -> str:
+        """Plan maintenance, which begins and ends there by itself, whether we live or not; returns its id there.
+
+        `begun`: the states of its components, by id, if it has begun already.
+        """
         ids = [components[name] for name in window.components if name in components]
         said = {
             "name": window.title[:LONGEST_NAME],
-            "status": "in_progress" if begun else "scheduled",
+            "status": "scheduled" if begun is None else "in_progress",
             "body": (window.words or window.title)[:LONGEST_BODY],
             "impact_override": "maintenance",
             "scheduled_for": _iso(window.starts),
             "scheduled_until": _iso(window.ends),
             **dict.fromkeys(BY_ITSELF, True),
             "component_ids": ids,
-            "components": dict.fromkeys(ids, UNDER_MAINTENANCE) if begun else {},
+            "components": begun or {},
             "metadata": {"tocsin": {"id": mark}},
             "deliver_notifications": True,
         }
@@ -126,15 +129,14 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _incident(update: Publication, components: dict[str, str]) -> dict[str, Any]:
+def _incident(update: Publication, components: dict[str, str], states: dict[str, str]) -> dict[str, Any]:
     """The incident as an update leaves it. Resolving heals no component by itself: their states are always sent."""
-    states = {components[name]: str(state) for name, state in update.components.items() if name in components}
     return {
         "name": update.name[:LONGEST_NAME] or "Incident",
         "status": PublicStatus(update.status).value,
         "body": update.body[:LONGEST_BODY],
         "impact_override": update.impact.value,
-        "component_ids": list(states),
+        "component_ids": [components[name] for name in update.components if name in components],
         "components": states,
         "deliver_notifications": True,
     }
