@@ -13,6 +13,10 @@ STATUS_PAGE = str(Means.STATUS_PAGE)
 """Name of the channel that carries what is published there."""
 
 
+UNDER_MAINTENANCE = "under_maintenance"
+"""State shown of a component in planned maintenance that nothing harms. None is published so."""
+
+
 class ComponentState(StrEnum):
     """State of a component; the last is the worst."""
 

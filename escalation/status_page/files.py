@@ -10,7 +10,7 @@ from escalation.config.status_page import Maintenance, StatusPage
 from escalation.status_page import html, words
 from escalation.status_page.maintenance import Phase, shown_maintenance
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import PublicIncident, incidents_of, intervals, state_now
+from escalation.status_page.standing import PublicIncident, incidents_of, intervals, shown_state
 from escalation.text import clean
 
 FRESH_FOR = timedelta(minutes=5)
@@ -102,7 +102,9 @@ def _summary(page: StatusPage, incidents: Sequence[PublicIncident], now: datetim
             "page": {"title": page.title, "url": page.url},
             "generated_at": _iso(now),
             "valid_until": _iso(valid_until),
-            "components": [{"name": name, "status": state_now(name, of, now)} for name in page.components],
+            "components": [
+                {"name": name, "status": shown_state(name, of, page.maintenance, now)} for name in page.components
+            ],
             "incidents": [_summarised(i) for i in reversed(incidents) if i.open],
             "maintenance": [_maintained(window, phase) for window, phase in shown_maintenance(page, now)],
         },

@@ -5,11 +5,20 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import NamedTuple
 
-from escalation.config.status_page import ComponentState, Maintenance, StatusPage
+from escalation.config.status_page import UNDER_MAINTENANCE, ComponentState, Maintenance, StatusPage
 from escalation.status_page import words
-from escalation.status_page.maintenance import Phase, shown_maintenance
+from escalation.status_page.maintenance import Phase, in_progress, shown_maintenance
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import Correction, Interval, PublicIncident, Run, runs, state_now, worst
+from escalation.status_page.standing import (
+    Correction,
+    Interval,
+    PublicIncident,
+    Run,
+    runs,
+    shown_state,
+    state_now,
+    worst,
+)
 
 REFRESH = 60  # seconds
 STYLE = """
@@ -26,7 +35,7 @@ a{color:var(--link)}p{margin:.4rem 0}time,.dim{color:var(--dim)}
 background:var(--card)}
 .now strong{font-size:1.15rem}
 .operational{--state:var(--ok)}.degraded_performance{--state:var(--degraded)}
-.partial_outage{--state:var(--partial)}.major_outage{--state:var(--major)}
+.partial_outage{--state:var(--partial)}.major_outage{--state:var(--major)}.under_maintenance{--state:var(--link)}
 article,.component{padding:1rem 0;border-top:1px solid var(--line)}
 ul,ol{list-style:none;margin:0;padding:0}article li+li{margin-top:1rem}
 .component>div{display:flex;gap:.25rem 1rem;justify-content:space-between;flex-wrap:wrap}
@@ -46,7 +55,7 @@ nav ul,footer{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
 # What a reader sees once nobody renews the page: no state, no green. A double quote would end it where it waits, and
 # nginx takes 256 bytes: https://nginx.org/en/docs/http/ngx_http_ssi_module.html#ssi_value_length.
 STALE = (
-    "<style>.now,.component .state,.days{display:none}</style>"
+    "<style>.now,.component .state,.days,.ends{display:none}</style>"
     "<p role='alert'><strong>This page is out of date.</strong> It does not say how things stand now.</p>"
 )
 STALE_HERE = '<!--# echo var="stale" encoding="none" default="" -->'
@@ -111,7 +120,7 @@ def index(
     if windows := shown_maintenance(page, now)[: detail.most]:
         parts += ["<h2>Maintenance</h2>", *(_maintenance(window, phase) for window, phase in windows)]
     if page.components:
-        parts += ["<h2>Components</h2><ul>", *(_component(name, of, now) for name in page.components), "</ul>"]
+        parts += ["<h2>Components</h2><ul>", *(_component(name, of, page, now) for name in page.components), "</ul>"]
     if past:
         parts += ["<h2>Past incidents</h2>", *(article(i, now, detail) for i in past)]
     parts += ["</main>", _foot(subscribe)]
@@ -179,17 +188,20 @@ def _now(
     valid_until: datetime,
 ) -> str:
     states = [state_now(name, of, now) for name in page.components]
-    state = worst([*states, *([ComponentState.DEGRADED] if current else [])])
-    said = escape(words.headline(list(current), now, valid_until))
+    state: str = worst([*states, *([ComponentState.DEGRADED] if current else [])])
+    under = bool(in_progress(page.maintenance, now))
+    if under and state == ComponentState.OPERATIONAL:
+        state = UNDER_MAINTENANCE
+    said = escape(words.headline(list(current), now, valid_until, maintained=under))
     return f'<section class="now {state}" aria-label="Status now"><strong>{said}</strong></section>'
 
 
-def _component(name: str, of: Sequence[Interval], now: datetime) -> str:
-    state, found = state_now(name, of, now), runs(name, of, now)
+def _component(name: str, of: Sequence[Interval], page: StatusPage, now: datetime) -> str:
+    state, found = shown_state(name, of, page.maintenance, now), runs(name, of, now)
     listed = "".join(_run(run) for run in found)
     return (
         f'<li class="component"><div><h3>{escape(name)}</h3>'
-        f'<span class="state {state}">{words.STATES[state]}</span></div>'
+        f'<span class="state {state}">{words.SHOWN[state]}</span></div>'
         f'<ol class="days" aria-label="{escape(name)}, the last 90 days">{listed}</ol>'
         '<div class="ends dim" aria-hidden="true"><span>90 days ago</span><span>today</span></div></li>'
     )

@@ -1,7 +1,7 @@
 """Planned maintenance as the public reads it: its phases, and what is told of them. Pure."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -42,6 +42,11 @@ def shown_maintenance(page: StatusPage, now: datetime) -> list[tuple[Maintenance
     """Return the maintenance to show, the earliest first: what is ahead, in progress, or ended within a day."""
     recent = (w for w in page.maintenance if now < w.ends + timedelta(days=1))
     return [(w, phase_of(w, now)) for w in sorted(recent, key=lambda w: w.starts)]
+
+
+def in_progress(windows: Iterable[Maintenance], now: datetime) -> list[Maintenance]:
+    """Return the maintenance in progress."""
+    return [window for window in windows if phase_of(window, now) is Phase.IN_PROGRESS]
 
 
 class Notice(Frozen):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from escalation.config.status_page import ComponentState
+from escalation.config.status_page import UNDER_MAINTENANCE, ComponentState, Maintenance
+from escalation.status_page.maintenance import in_progress
 from escalation.status_page.publications import Impact, Publication, PublicStatus
 
 DAYS = 90
@@ -131,6 +132,14 @@ def state_now(component: str, of: Iterable[Interval], now: datetime) -> Componen
     return worst(
         i.state for i in of if i.component == component and i.since <= now and (i.until is None or i.until > now)
     )
+
+
+def shown_state(component: str, of: Iterable[Interval], windows: Iterable[Maintenance], now: datetime) -> str:
+    """Return what is shown of a component now: under maintenance while nothing else is said of it."""
+    state = state_now(component, of, now)
+    fine = state is ComponentState.OPERATIONAL
+    under = fine and any(component in window.components for window in in_progress(windows, now))
+    return UNDER_MAINTENANCE if under else str(state)
 
 
 def runs(component: str, of: Sequence[Interval], now: datetime, days: int = DAYS) -> list[Run]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
-from escalation.config.status_page import ComponentState
+from escalation.config.status_page import UNDER_MAINTENANCE, ComponentState
 from escalation.status_page.maintenance import Phase
 from escalation.status_page.publications import Impact, Publication, PublicStatus
 from escalation.status_page.standing import Correction, PublicIncident
@@ -15,6 +15,7 @@ STATES = {
     ComponentState.PARTIAL: "Partial outage",
     ComponentState.MAJOR: "Major outage",
 }
+SHOWN: dict[str, str] = {**STATES, UNDER_MAINTENANCE: "Under maintenance"}  # of a component now
 STATUSES = {status: status.value.capitalize() for status in PublicStatus}
 IMPACTS = {
     Impact.NONE: "No impact",
@@ -53,11 +54,13 @@ def stamp(now: datetime, valid_until: datetime) -> str:
     return f"As published at {instant(now)}; {until(valid_until)}."
 
 
-def headline(open_incidents: list[PublicIncident], now: datetime, valid_until: datetime) -> str:
-    """Say how things stand, and until when that can be relied on."""
+def headline(
+    open_incidents: list[PublicIncident], now: datetime, valid_until: datetime, *, maintained: bool = False
+) -> str:
+    """Say how things stand, and until when that can be relied on. `maintained`: planned maintenance is in progress."""
     end = until(valid_until)
     if not open_incidents:
-        return f"Operational at {clock(now)}; {end}"
+        return f"{'Planned maintenance' if maintained else 'Operational'} at {clock(now)}; {end}"
     count = "1 open incident" if len(open_incidents) == 1 else f"{len(open_incidents)} open incidents"
     return f"{count} at {clock(now)}; {end}"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.config.status_page import ComponentState, StatusPage
+from escalation.config.status_page import ComponentState, Maintenance, StatusPage
 from escalation.status_page.files import MOST_BYTES, render
 from escalation.status_page.publications import Impact, Link, Publication, broken, digest, link
 from escalation.status_page.standing import incidents_of, intervals, runs, state_now
@@ -163,6 +163,19 @@ def test_maintenance_is_scheduled_in_progress_and_completed_by_its_times(hours: 
     files = {path: text.decode() for path, text in render(settings, [], NOW + timedelta(hours=hours)).items()}
     assert [m["status"] for m in json.loads(files["summary.json"])["maintenance"]] == ([phase] if phase else [])
     assert ("New &lt;disks&gt;" in files["index.html"]) == bool(phase)
+
+
+def test_a_component_under_maintenance_does_not_claim_to_be_operational() -> None:
+    """Nor does the headline; an open incident says more of it, and after the end it is operational."""
+    window = Maintenance(title="New disks", starts=NOW, ends=NOW + timedelta(hours=1), components=("checkout",))
+    maintained, later = PAGE.model_copy(update={"maintenance": (window,)}), NOW + timedelta(hours=1)
+    down = [published(1, minutes=5)]
+    assert "<strong>Planned maintenance at 14:02 UTC; after" in render(maintained, [], NOW)["index.html"].decode()
+    assert "<strong>1 open incident at 14:02 UTC; after" in render(maintained, down, NOW)["index.html"].decode()
+    for log, now, word in (([], NOW, "Under maintenance"), (down, NOW, "Major outage"), ([], later, "Operational")):
+        files, state = render(maintained, log, now), word.lower().replace(" ", "_")
+        assert json.loads(files["summary.json"])["components"][0] == {"name": "checkout", "status": state}
+        assert f'<span class="state {state}">{word}</span>' in files["index.html"].decode()
 
 
 def test_maintenance_that_ends_before_it_starts_is_refused() -> None:

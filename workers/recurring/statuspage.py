@@ -15,15 +15,15 @@ from typing import Any
 
 from redis import Redis
 
-from escalation.config.status_page import ComponentState, Maintenance
+from escalation.config.status_page import Maintenance
 from escalation.status_page.maintenance import Phase, phase_of, window_id
 from escalation.status_page.publications import Publication
-from escalation.status_page.standing import incidents_of, intervals, state_now
+from escalation.status_page.standing import incidents_of, intervals, shown_state
 from escalation.storage.problems import Problems
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.maintenance import PlannedMaintenance
 from workers.channels.failures import Failed, Kind
-from workers.channels.public.statuspage import UNDER_MAINTENANCE, StatuspageClient
+from workers.channels.public.statuspage import StatuspageClient
 from workers.delivery.problems import remedy_of
 
 IDS = "tocsin:public:statuspage"
@@ -135,17 +135,11 @@ class Mirror:
                 self._client.restate(there, self._states(harmed, now))
 
     def _states(self, components: Iterable[str], now: datetime, upto: int | None = None) -> dict[str, str]:
-        """The states of components by their ids there, as all incidents together were published `upto` a number.
-
-        What none harms is under maintenance while it is.
-        """
+        """The states of components by their ids there, as all incidents together were published `upto` a number."""
         log = (p for p in self._log.publications() if upto is None or p.n <= upto)
         known, ids = intervals(incidents_of(log)), self._ids()
-        states = {name: state_now(name, known, now) for name in components if name in ids}
         windows = self._planned.all(self._configured)
-        under = {name for w in windows if phase_of(w, now) is Phase.IN_PROGRESS for name in w.components}
-        fine = ComponentState.OPERATIONAL
-        return {ids[n]: UNDER_MAINTENANCE if s is fine and n in under else str(s) for n, s in states.items()}
+        return {ids[name]: shown_state(name, known, windows, now) for name in components if name in ids}
 
     def _publish(self, now: datetime) -> bool:
         done = int(self._redis.get(DONE) or 0)

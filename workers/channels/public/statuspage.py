@@ -19,7 +19,6 @@ from workers.channels.tls import ssl_context
 TIMEOUT = 10.0  # seconds
 LONGEST_NAME, LONGEST_BODY = 255, 25_000  # characters
 LISTED = 100  # the most that one answer has
-UNDER_MAINTENANCE = "under_maintenance"
 CALLED_OFF = "This maintenance is cancelled."
 BY_ITSELF = (  # https://developer.statuspage.io/#operation/postPagesPageIdIncidents
     *("scheduled_auto_in_progress", "scheduled_auto_completed"),
