@@ -15,7 +15,7 @@ STATES = {
     ComponentState.PARTIAL: "Partial outage",
     ComponentState.MAJOR: "Major outage",
 }
-SHOWN: dict[str, str] = {**STATES, UNDER_MAINTENANCE: "Under maintenance"}  # of a component now
+SHOWN = {str(state): said for state, said in STATES.items()} | {UNDER_MAINTENANCE: "Under maintenance"}
 STATUSES = {status: status.value.capitalize() for status in PublicStatus}
 IMPACTS = {
     Impact.NONE: "No impact",
