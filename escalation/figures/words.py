@@ -10,6 +10,7 @@ from escalation.times import format_duration
 
 HEADER = ("what", "severity", "n", "p50", "p90", "max", "total")
 MEAN = "mean"
+NOTHING_CLOSED = "No times yet: nothing of this period was closed."
 MEAN_HIDES = "One long incident moves the mean of many short ones: read it beside p50 and max."
 
 
@@ -42,13 +43,19 @@ def summary(report: IncidentReport) -> Iterator[str]:
 
 
 def table(report: IncidentReport, *, mean: bool = False) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and rows of the times. Every mean comes with what it hides."""
-    rows = [cells(row, mean=mean) for row in report.rows]
+    """Header and rows of the times that there are. Every mean comes with what it hides."""
+    rows = [cells(row, mean=mean) for row in report.rows if row.n]
     return (*HEADER, *([MEAN] if mean else [])), rows
 
 
 def definitions(report: IncidentReport) -> Iterator[str]:
-    """What each time is, from which event to which, how many were left out and why, and its trend if it has one."""
+    """What each time is, from which event to which, how many were left out and why, and its trend if it has one.
+
+    While every incident is open there are no times to define.
+    """
+    if report.open == sum(report.severities.values()):
+        yield NOTHING_CLOSED
+        return
     rows = [next(r for r in report.rows if r.measure == measure.key) for measure in MEASURES]
     for measure, row in zip(MEASURES, rows, strict=True):
         excluded = ", ".join(f"{why} ({n})" for why, n in row.excluded.items())
@@ -127,10 +134,9 @@ def measure_of(row: Row) -> Measure:
 
 
 def cells(row: Row, *, mean: bool = False) -> tuple[str, ...]:
-    """A row of the table; the times are empty where there are none. That of every severity says `all`."""
+    """A row of the table. That of every severity says `all`."""
     times = (row.p50, row.p90, row.most, row.total, *([row.mean] if mean else []))
-    shown = [time_of(t) if row.n else "" for t in times]
-    return (measure_of(row).title, row.severity, str(row.n), *shown)
+    return (measure_of(row).title, row.severity, str(row.n), *map(time_of, times))
 
 
 def _trend(row: Row) -> str:

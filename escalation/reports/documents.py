@@ -143,15 +143,16 @@ def _times(found: Gathered, *, mean: bool) -> Iterator[Section]:
     header = (*words.HEADER, *([words.MEAN] if mean else []))
     # Without those that have no times: a column sorts as numbers where all of it is numbers.
     rows = tuple(_time_row(row, mean=mean) for row in figures.rows if row.n)
-    said = (*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))
-    yield Section("Times", tuple(line(text) for text in said), Table("Times by severity", header, rows))
+    said = (*words.definitions(figures), *([words.MEAN_HIDES] if mean and rows else []))
+    yield Section(
+        "Times", tuple(line(text) for text in said), Table("Times by severity", header, rows) if rows else None
+    )
 
 
 def _time_row(row: Row, *, mean: bool) -> tuple[Cell, ...]:
     title, severity, _, *shown = words.cells(row, mean=mean)
     values = (row.p50, row.p90, row.most, row.total, *([row.mean] if mean else []))
-    times = (Number(value, text) if row.n else NOTHING for value, text in zip(values, shown, strict=True))
-    return (title, severity, count(row.n), *times)
+    return (title, severity, count(row.n), *(Number(value, text) for value, text in zip(values, shown, strict=True)))
 
 
 def _services(found: Gathered) -> Section:

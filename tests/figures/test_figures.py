@@ -299,7 +299,15 @@ def test_a_report_on_nothing_or_one_reads_well(seen: list[Observation]) -> None:
     report = of(seen)
     lines = [words.title(report, "UTC"), *words.summary(report), *words.definitions(report), *words.promises(report)]
     assert all(lines)
-    assert words.table(report)[1]
+    assert [cells[2] for cells in words.table(report)[1] if cells[2] == "0"] == []
+
+
+def test_where_nothing_was_closed_one_line_says_so() -> None:
+    """In place of rows without figures, and of what each would have been; one that is closed has its times."""
+    report = of([made(10, status="investigating", resolved=None), made(5, n=1, status="fixing", resolved=None)])
+    assert list(words.definitions(report)) == ["No times yet: nothing of this period was closed."]
+    assert words.table(report)[1] == []
+    assert words.table(of([made(10, n=2), *report.observations]))[1]
 
 
 def test_pages_stand_under_the_local_hour_over_a_change_of_the_clock() -> None:

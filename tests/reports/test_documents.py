@@ -68,7 +68,15 @@ def many(n: int, at: datetime, **more: Any) -> list[Observation]:
 
 
 @pytest.mark.parametrize("every", ["day", "week", "month", "quarter"])
-@pytest.mark.parametrize("seen", [[], [made(10, at=NOW - DAY)], [made(10, at=NOW - DAY, drill=True)]])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [],
+        [made(10, at=NOW - DAY)],
+        [made(10, at=NOW - DAY, drill=True)],
+        [made(10, at=NOW - DAY, status="investigating", resolved=None)],
+    ],
+)
 def test_a_report_on_nothing_or_one_reads_well(every: str, seen: list[Observation]) -> None:
     """Every part has words, no table is empty, and Slack takes it."""
     document = scheduled(plan(every), gathered(seen), "Europe/Berlin")
@@ -76,6 +84,7 @@ def test_a_report_on_nothing_or_one_reads_well(every: str, seen: list[Observatio
     message = report_message(document)
     assert message_problems(message.blocks) == []
     assert all(s.lines or s.table or (s.chart and s.chart.total) for s in document.sections)  # no heading over nothing
+    assert all(s.table.rows for s in document.sections if s.table)
     assert ("No incidents" in words(document) or every == "day") is (
         not [s for s in seen if not s.drill] or every == "day"
     )

@@ -135,9 +135,11 @@ def _show(figures: IncidentReport, zone: str, *, mean: bool) -> None:
     if not figures.severities:
         return
     click.echo()
-    print_table(*words.table(figures, mean=mean))
-    click.echo()
-    click.echo("\n".join((*words.definitions(figures), *([words.MEAN_HIDES] if mean else []))))
+    header, rows = words.table(figures, mean=mean)
+    if rows:
+        print_table(header, rows)
+        click.echo()
+    click.echo("\n".join((*words.definitions(figures), *([words.MEAN_HIDES] if mean and rows else []))))
     click.echo()
     causes = (f"Cause, {name}: {how_many}" for name, how_many in words.causes(figures))
     again = words.recurrences(figures)
