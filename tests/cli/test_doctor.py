@@ -12,6 +12,7 @@ import httpx2
 import pytest
 import redis
 import time_machine
+import yaml
 from click.testing import CliRunner
 from slack_sdk import WebClient
 
@@ -24,7 +25,7 @@ from tests.support import http
 from tests.support.waiting import eventually
 from tocsin.cli import main
 from tocsin.config.loader import SHIPPED
-from tocsin.config.settings import Environment, read
+from tocsin.config.settings import EXAMPLE_CONFIG, Environment, read
 from tocsin.doctor import redis_checks, slack_checks
 from tocsin.run import embedded
 from tocsin.run.workspace import ADDRESS
@@ -132,12 +133,38 @@ def test_missing_scopes(slack: httpx2.Client) -> None:
     assert [f["what"] for f in examined()["scopes"]] == ["commands is missing", "users:read is missing"]
 
 
-def test_a_missing_scope_of_an_optional_surface_is_a_warning(slack: httpx2.Client, tmp_path: Path) -> None:
-    """An app that was made from an older manifest does all it did before."""
-    scopes = "chat:write, dnd:read, lists:read, lists:write"
+@pytest.mark.parametrize(
+    ("used", "missing"),
+    [
+        ({}, {"dnd:read": "warning"}),
+        ({"follow_up_list": True}, {"dnd:read": "warning", "lists:read": "warning", "lists:write": "warning"}),
+        ({"group": "oncall-engineer"}, {"dnd:read": "warning", "usergroups:write": "failed"}),
+    ],
+)
+def test_a_scope_is_missed_where_the_configuration_uses_it(
+    slack: httpx2.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    used: dict[str, Any],
+    missing: dict[str, str],
+) -> None:
+    """An app that was made from an older manifest does all it did before: an optional surface is a warning."""
+    scopes = "chat:write, dnd:read, lists:read, lists:write, usergroups:write"
     (tmp_path / "manifest.yml").write_text(f"oauth_config: {{scopes: {{bot: [{scopes}]}}}}\n")
+    config = yaml.safe_load(EXAMPLE_CONFIG.read_text())
+    config["rotations"]["primary"] |= {"group": used.get("group")}
+    config |= {"follow_up_list": used.get("follow_up_list", False)}
+    (tmp_path / "tocsin.yml").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("TOCSIN_CONFIG", str(tmp_path / "tocsin.yml"))
     slack.post("/control/app", json={"scopes": ["chat:write", "users:read.email", "channels:read", "groups:read"]})
-    assert [f["state"] for f in examined()["scopes"]] == ["warning"] * 3
+    assert {f["what"].removesuffix(" is missing"): f["state"] for f in examined()["scopes"]} == missing
+
+
+def test_all_scopes_that_are_used(slack: httpx2.Client, tmp_path: Path) -> None:
+    """Where nothing else is missing, nothing is wrong."""
+    (tmp_path / "manifest.yml").write_text("oauth_config: {scopes: {bot: [chat:write, lists:write]}}\n")
+    slack.post("/control/app", json={"scopes": ["chat:write", "users:read.email", "channels:read", "groups:read"]})
+    assert "scopes" not in examined()
 
 
 def test_an_archived_incidents_channel(slack: httpx2.Client) -> None:

@@ -9,6 +9,7 @@ import yaml
 from slack_sdk.errors import SlackClientError
 from slack_sdk.web import SlackResponse
 
+from escalation.config.company import Company
 from tocsin.accounts import client_of, error_of
 from tocsin.config.loader import Loaded
 from tocsin.config.settings import Settings
@@ -16,7 +17,8 @@ from tocsin.doctor.finding import Finding, failed, ok, warning
 from tocsin.doctor.workspace_checks import REINSTALL, workspace_findings
 
 MANIFESTS = tuple(folder / "manifest.yml" for folder in Path(__file__).parents[1:3])
-OPTIONAL = frozenset({"dnd:read", "lists:read", "lists:write"})  # without them Tocsin does all but one thing
+LISTS = frozenset({"lists:read", "lists:write"})
+OPTIONAL = LISTS | {"dnd:read"}  # without them Tocsin does all but one thing
 MAX_SKEW = 60.0  # seconds; Slack's signatures are good for five minutes
 TOKEN_REMEDIES = {
     "invalid_auth": "copy the Bot User OAuth Token anew into SLACK_BOT_TOKEN",
@@ -36,7 +38,7 @@ def slack_findings(settings: Settings, loaded: Loaded | None) -> Iterator[Findin
         yield failed("bot token", f"refused: {error_of(error)}", _token_remedy(settings, error_of(error)))
         return
     yield ok("bot token", f"{identity['user']} in {identity['team']}")
-    yield from _scopes(identity)
+    yield from _scopes(identity, loaded.company if loaded else None)
     yield from _clock(settings, identity)
     yield _connection(settings)
     if loaded is not None:
@@ -49,18 +51,28 @@ def _token_remedy(settings: Settings, error: str) -> str:
     return TOKEN_REMEDIES.get(error, f"see whether {settings.api_url} can be reached from here")
 
 
-def _scopes(response: SlackResponse) -> Iterator[Finding]:
+def _scopes(response: SlackResponse, company: Company | None) -> Iterator[Finding]:
     manifest = next((m for m in MANIFESTS if m.is_file()), None)
     granted = {s.strip() for s in _header(response, "x-oauth-scopes").split(",") if s.strip()}
     if manifest is None or not granted:
         yield warning("scopes", "cannot be told from here", "compare them with manifest.yml by hand")
         return
-    required = yaml.safe_load(manifest.read_text(encoding="utf-8"))["oauth_config"]["scopes"]["bot"]
+    listed = yaml.safe_load(manifest.read_text(encoding="utf-8"))["oauth_config"]["scopes"]["bot"]
+    unused = _unused(company) - granted if company else frozenset()
+    required = [s for s in listed if s not in unused]
     missing = [s for s in required if s not in granted]
     for scope in missing:
         yield (warning if scope in OPTIONAL else failed)("scopes", f"{scope} is missing", REINSTALL)
     if not missing:
-        yield ok("scopes", f"all {len(required)} of manifest.yml")
+        used = "" if len(required) == len(listed) else " that this configuration uses"
+        yield ok("scopes", f"all {len(required)} of manifest.yml{used}")
+
+
+def _unused(company: Company) -> frozenset[str]:
+    """Return the scopes of which this configuration makes no use."""
+    keeps_groups = any(rotation.group for rotation in company.rotations.values())
+    lists = frozenset() if company.follow_up_list else LISTS
+    return lists if keeps_groups else lists | {"usergroups:write"}
 
 
 def _clock(settings: Settings, response: SlackResponse) -> Iterator[Finding]:
