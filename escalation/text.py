@@ -1,7 +1,7 @@
 """Text independent of the medium: lines of plain strings and marked spans, which Slack and the terminal render."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -83,6 +83,11 @@ def people(ids: tuple[PersonId, ...]) -> Line:
     for i, person in enumerate(ids):
         out += ([] if i == 0 else [" and " if i == len(ids) - 1 else ", "]) + [Person(person)]
     return tuple(out)
+
+
+def agree(ids: Sized, one: str, several: str) -> str:
+    """Return the verb that goes with so many: that of one also for nobody."""
+    return several if len(ids) > 1 else one
 
 
 def clean(raw: str) -> str:

@@ -1,6 +1,5 @@
 """Answers to pages without Slack: links, phone keys, SMS, Pushover. All of it works while Slack is down."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -9,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.access import Access, StoreUnavailable
+from bot.alerts.mail.reply import read_reply
 from bot.deps import AnswerDeps, VendorNews
 from bot.http.forms import form_of, value_of
 from bot.http.twilio_signature import is_signed
@@ -21,9 +21,10 @@ from escalation.messages import pages as words
 from escalation.storage.answers.limits import AnswerLimits
 from escalation.text import text
 
-TEXT = re.compile(r"\s*#?(\d{4,8})\W*(\w*)\W*", re.ASCII)
-DECLINING = frozenset({words.DECLINES, "no", "n", "cannot", "cant"})
 LONGEST_TEXT = 1600  # characters, of an SMS of several segments
+# https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out: Twilio answers these itself, and passes them on.
+STOPS = ("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout")
+OPERATORS = frozenset((*STOPS, "start", "yes", "unstop", "help", "info"))
 
 log = structlog.get_logger("bot")
 UNSIGNED = "answers by phone key and SMS are refused: Twilio signs them for another token or address"
@@ -94,7 +95,7 @@ class _Phone:
 
     async def key(self, request: Request) -> Response:
         """Answer a page by a key of the phone."""
-        return await self._verified(request, lambda form, once: self._key(request.path_params["token"], form, once))
+        return await self._verified(request, lambda form: self._key(request.path_params["token"], form))
 
     async def sms(self, request: Request) -> Response:
         """Answer a page by its code in an SMS."""
@@ -104,14 +105,14 @@ class _Phone:
         """Record a status. 204: Twilio logs an empty 200 without a content type as a failure."""
         delivery = request.path_params["delivery"]
 
-        def record(form: Mapping[str, str], once: str) -> Response:
+        def record(form: Mapping[str, str]) -> Response:
             if self._deps.news:
                 self._deps.news.twilio_status(delivery, form)
             return Response(status_code=204)
 
         return await self._verified(request, record)
 
-    async def _verified(self, request: Request, act: Callable[[Mapping[str, str], str], Response]) -> Response:
+    async def _verified(self, request: Request, act: Callable[[Mapping[str, str]], Response]) -> Response:
         form = form_of(await request.body())
         query = f"?{request.url.query}" if request.url.query else ""
         url = f"{self._deps.public_url}{request.url.path}{query}"
@@ -121,46 +122,46 @@ class _Phone:
                 self._access.doors.turned_away("twilio", UNSIGNED, "correct TWILIO_AUTH_TOKEN, and TOCSIN_URL")
             return Response(status_code=403)
         self._access.doors.let_in("twilio")
-        once = request.headers.get("i-twilio-idempotency-token", "")[:200]
         try:
-            return await self._access.run(act, {name: values[-1] for name, values in form.items()}, once)
+            return await self._access.run(act, {name: values[-1] for name, values in form.items()})
         except NotFound as unknown:
             log.warning("callback of a page that is not known", why=_not_found(unknown))
             return _twiml(words.spoken("This page is not known any more. Look in Slack. Good bye."))
         except (StoreUnavailable, Refused):
             return Response(status_code=503)  # Twilio tries again
 
-    def _key(self, token: str, form: Mapping[str, str], once: str) -> Response:
+    # A request that comes again is known by Twilio's id of the message or call: that is signed, a header is not.
+
+    def _key(self, token: str, form: Mapping[str, str]) -> Response:
         found = self._answers.by_token(token)
         answer = _KEYS.get(form.get("Digits", "").strip()[:1])
         if answer is None:
             url = f"{self._deps.public_url}/twilio/key/{token}"
             return _twiml(words.question(found.incident, url, "That key has no meaning here."))
-        said = _answer(self._answers, found, answer, How.KEY, once or form.get("CallSid", ""))
+        said = _answer(self._answers, found, answer, How.KEY, form.get("CallSid", ""))
         return _twiml(words.spoken(f"{said} Good bye."))
 
-    def _sms(self, form: Mapping[str, str], once: str) -> Response:
-        if form.get("OptOutType") or (once and self._limits.seen(once)):
+    def _sms(self, form: Mapping[str, str]) -> Response:
+        sid, sender, body = form.get("MessageSid", ""), form.get("From", ""), form.get("Body", "")[:LONGEST_TEXT]
+        if form.get("OptOutType") or body.strip().lower() in OPERATORS or (sid and self._limits.seen(sid)):
             return _twiml(words.replied(""))
-        sender, body = form.get("From", ""), form.get("Body", "")[:LONGEST_TEXT]
-        reply = self._reply(sender, body, once or form.get("MessageSid", ""))
-        if once:
-            self._limits.note(once)
+        reply = self._reply(sender, body, sid)
+        if sid:
+            self._limits.note(sid)
         return _twiml(words.replied(reply))
 
-    def _reply(self, sender: str, body: str, once: str) -> str:
+    def _reply(self, sender: str, body: str, sid: str) -> str:
         """The reply to an SMS; empty once a number has sent too much that means nothing."""
-        found = TEXT.fullmatch(body)
-        if not found or (found[2] and found[2].lower() not in DECLINING | {words.ACKNOWLEDGES}):
+        said = read_reply(body)
+        if not said.code or said.answer is None:
             return self._limited(sender, "Send the code of the page, like 1234, or 1234 2 if you can't take it.")
         if self._limits.is_spent(sender):
             return ""
         try:
-            page = self._answers.by_number(sender, found[1])
+            page = self._answers.by_number(sender, said.code)
         except NotFound as unknown:
             return self._limited(sender, _not_found(unknown))
-        answer = Answer.DECLINE if found[2].lower() in DECLINING else Answer.ACKNOWLEDGE
-        return _answer(self._answers, page, answer, How.SMS, once)
+        return _answer(self._answers, page, said.answer, How.SMS, sid)
 
     def _limited(self, sender: str, reply: str) -> str:
         return reply if self._limits.spend_reply(sender) else ""

@@ -34,7 +34,8 @@ class AnswerPage:
         parts = [f"<p role=status><strong>{escape(note)}</strong></p>" if note else "", self._what(incident, page)]
         state = self._state(incident, page)
         parts.append(f"<p>{escape(state)}</p>" if state else "")
-        parts.append(_buttons(page, nonce) if incident.open and page.state not in _DONE else "")
+        asked = incident.open and page.state not in _DONE and not _responds(incident, page)
+        parts.append(_buttons(page, nonce) if asked else "")
         return layout(f"{incident.severity} {incident.id}", "".join(parts))
 
     def _what(self, incident: Incident, page: Page) -> str:
@@ -58,6 +59,8 @@ class AnswerPage:
         at = f" at {acknowledged.at.astimezone(self._zone):%H:%M}" if acknowledged else ""
         if acknowledged and acknowledged.by == page.person:
             return f"You acknowledged it{at}."
+        if acknowledged and page.person in incident.assigned:
+            return f"You are responding as well: {others} acknowledged it{at}."
         if page.state is PageState.DECLINED:
             return "You said that you can't take it. You can still acknowledge it."
         if acknowledged:
@@ -72,6 +75,11 @@ class AnswerPage:
 
 
 _DONE = (PageState.MOVED, PageState.WITHDRAWN, PageState.REFUSED)
+
+
+def _responds(incident: Incident, page: Page) -> bool:
+    """True if its person has nothing left to answer."""
+    return incident.acknowledgement is not None and page.person in incident.assigned
 
 
 def _buttons(page: Page, nonce: str) -> str:

@@ -30,6 +30,7 @@ from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
 from escalation.incident.state.pages import MAX_ALSO, Page, PageState
 from escalation.messages.entries.paging import page_reason
+from escalation.text import agree
 
 STOOD_IN = "Tocsin has not confirmed your page"
 OPEN_ROOM = "open-room"  # the action id of the link
@@ -173,7 +174,7 @@ def _answered(incident: Incident, the_page: Page) -> _Over:
         with_you = f" With you: {mentions(others)}." if others else ""
         return f"✅ *You have it.*{with_you}", _next_steps(incident)
     owner = mentions(incident.assigned)
-    who = f"{owner} has it." if owner else "Nobody has acknowledged yet."
+    who = f"{owner} {agree(incident.assigned, 'has', 'have')} it." if owner else "Nobody has acknowledged yet."
     return f"👋 *You answered this page.* {who}", _acknowledge(incident)
 
 
@@ -189,12 +190,13 @@ def _acknowledge(incident: Incident, label: str = "") -> list[Block]:
 
 
 def _covered(incident: Incident, the_page: Page) -> _Over:
-    return f"👀 *{_people(the_page)} has it.* No action needed.", _acknowledge(incident, "Join")
+    has = agree(the_page.to, "has", "have")
+    return f"👀 *{_people(the_page)} {has} it.* No action needed.", _acknowledge(incident, "Join")
 
 
 def _declined(incident: Incident, the_page: Page) -> _Over:
     if incident.acknowledgement:
-        then = f"{mentions(incident.assigned)} has it."
+        then = f"{mentions(incident.assigned)} {agree(incident.assigned, 'has', 'have')} it."
     elif the_page.to:
         then = f"Paged instead: {_people(the_page)}."
     else:
@@ -204,7 +206,7 @@ def _declined(incident: Incident, the_page: Page) -> _Over:
 
 def _moved(incident: Incident, the_page: Page) -> _Over:
     role = f" as {brief(the_page.role, _MAX_IMPACT)}" if the_page.role else ""
-    return f"🔁 *{_people(the_page)} is paged instead of you{role}.*", []
+    return f"🔁 *{_people(the_page)} {agree(the_page.to, 'is', 'are')} paged instead of you{role}.*", []
 
 
 def _withdrawn(incident: Incident, the_page: Page) -> _Over:

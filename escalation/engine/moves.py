@@ -35,6 +35,8 @@ def acknowledge(change: Change, event: moves.Acknowledge) -> None:
     done = change.incident.acknowledgement
     page = change.incident.page_to_answer(event.by)
     if done and page is None:
+        if done.by != event.by and event.by in change.incident.assigned:
+            raise Refused(line("You are responding already, and so is ", Person(done.by), "."))
         who = "You" if done.by == event.by else Person(done.by)
         raise Refused(line(who, " already acknowledged it, at ", Time(done.at), "."))
     if done:

@@ -27,7 +27,7 @@ from escalation.oncall.reminders import (
 )
 from escalation.oncall.rest import ANSWER_WITHIN
 from escalation.oncall.schedule import Away, MovedShift, Notice, Override, RestDebt
-from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, Verbatim, line, people
+from escalation.text import Line, Lines, Link, Person, Span, Strong, Time, Verbatim, agree, line, people
 from escalation.times import spoken_duration
 from escalation.values import PersonId
 
@@ -51,7 +51,8 @@ class Announcer:
     def test_page(self, reminder: DueTestPage, rules: HandoverRules) -> Lines:
         """Render a test page for the incoming person."""
         change, within = reminder.change, spoken_duration(rules.answer_within)
-        stays = line("Until then, ", *self._people(change.outgoing), " stays on call beside you.")
+        stay = agree(change.outgoing, "stays", "stay")
+        stays = line("Until then, ", *self._people(change.outgoing), f" {stay} on call beside you.")
         return (
             line(Strong("📟 Test page: "), f"you are on call in {change.rotation} from ", _day(change.at), "."),
             line(f"Press the button within {within}, so that everybody knows that a page reaches you."),
@@ -163,7 +164,7 @@ class Announcer:
             line(
                 Strong(f"📅 Rotation {kept.rotation} was edited. "),
                 *self._people(kept.people),
-                " stays on call",
+                f" {agree(kept.people, 'stays', 'stay')} on call",
                 *stays,
                 ".",
             ),
@@ -239,7 +240,8 @@ class Announcer:
         if person in moved.people:
             instead = (", instead of ", *self._people(moved.former)) if moved.former else ()
             return line(Strong(f"📅 You are on call in {moved.rotation}"), *stretch, *instead, ".")
-        now = (*self._people(moved.people), " takes over") if moved.people else ("nobody is",)
+        take = agree(moved.people, "takes", "take")
+        now = (*self._people(moved.people), f" {take} over") if moved.people else ("nobody is",)
         return line(Strong(f"📅 You are no longer on call in {moved.rotation}"), *stretch, ": ", *now, ".")
 
     def _piece(self, notice: Notice, piece: Override | Away) -> Line:

@@ -1,6 +1,6 @@
-"""What a person answers by mail: their own words, and whether these take the page. Pure.
+"""What a person answers by mail or SMS: their own words, and whether these take the page. Pure.
 
-Whoever answers by mail may write anything. Only words that can mean nothing else take a page, so that somebody who
+Whoever answers so may write anything. Only words that can mean nothing else take a page, so that somebody who
 writes "ok, but not before nine" is not taken for one who is on it; the rest is for people to read.
 """
 
@@ -21,9 +21,10 @@ _BELOW = re.compile(  # everything from here on is another mail, or a signature
     re.MULTILINE,
 )
 _CLAUSES = re.compile(r"\s*[,.!;:–—]+\s*|\s+-+\s+|\s+and\s+")
-_POLITE = re.compile(r"|thanks?|thank you|thx|sorry|cheers|now|please|(hi|hello|hey)( \w+)?")
+_POLITE = re.compile(r"|thanks?|thank you|thx|sorry|cheers|now|please|(hi|hello|hey)( [^\W\d]+)?")
 _TAKES = re.compile(
-    r"1|y|yes|yep|ok|okay|roger|copy|mine|will do|ack|acked|acknowledged?|acknowledging|(ack|acknowledge) (it|this)"
+    r"1|y|yes|yep|ok|okay|roger|copy|mine|will do|to acknowledge|ack|acked|acknowledged?|acknowledging"
+    r"|(ack|acknowledge) (it|this)"
     r"|(i( have|'ve) )?got (it|this)|(i( am|'m) )?on (it|this|my way)|(i( am|'m) )?working on (it|this)"
     r"|(i( am|'m) )?taking (it|this)|(i( will|'ll) )?take (it|this)"
     r"|(i( am|'m) )?(looking|checking|investigating)( (into|at) (it|this))?( now)?"
@@ -33,11 +34,13 @@ _DECLINES = re.compile(
     r"2|n|no|nope|decline[ds]?|unable|not me"
     r"|(i )?(can't|cannot|can not|am unable to)( (take|do) (it|this)| help)?( now| right now)?"
 )
-_CODE = re.compile(r"#?(\d{4,8})(?:\W+(\w+))?")
+_CODE = re.compile(r"(?:(?P<before>.*?)[^\w?])??#?(?P<code>\d{4,8})(?:[^\w?]+(?P<after>.*))?")
+_LABEL = re.compile(r"((reply|send|answer|the|my|code|is|with)\b\W*)+")  # before a code: from our own words
+_QUOTES = "\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
 class Reply(NamedTuple):
-    """A reply: its own words, without what it quotes; the answer that its first line is, with a digit code before it.
+    """A reply: its own words, without what it quotes; the answer that its first line is, and a digit code in it.
 
     `more` is what follows that line.
     """
@@ -54,13 +57,17 @@ def read_reply(text: str) -> Reply:
     lines = words.splitlines()
     first = next((n for n, line in enumerate(lines) if _clauses(line)), len(lines))
     said, more = _said(lines[first]) if lines[first:] else "", "\n".join(lines[first + 1 :]).strip()
-    if code := _CODE.fullmatch(said):
-        return Reply(words, _answer(code[2] or "1"), code[1], more)
+    if found := _CODE.fullmatch(said):
+        beside = (_LABEL.sub("", found["before"] or "", count=1), found["after"] or "")
+        meant = ", ".join(part for part in beside if part)
+        answer = _answer(meant if _clauses(meant) else "1")
+        if answer or (not found["before"] and len(beside[1].split()) == 1):
+            return Reply(words, answer, found["code"], more)
     return Reply(words, _answer(said), more=more)
 
 
 def _said(line: str) -> str:
-    return line.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower().strip(" \t.!,*_")
+    return line.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower().strip(f" \t.!,*_{_QUOTES}")
 
 
 def _clauses(line: str) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry
 from escalation.incident.state.pages import Page, PageState
-from escalation.text import Line, Lines, Person, Strong, Time, line, people
+from escalation.text import Line, Lines, Person, Strong, Time, agree, line, people
 from escalation.times import spoken_duration
 
 
@@ -111,7 +111,8 @@ def refused(entry: Entry) -> Lines:
     if "to" not in entry.fields:
         return (said,)
     successors = tuple(entry.fields["to"].split())
-    return (said, line(*people(successors), " gets the reminders now.") if successors else line(_NOBODY_ELSE))
+    get = agree(successors, "gets", "get")
+    return (said, line(*people(successors), f" {get} the reminders now.") if successors else line(_NOBODY_ELSE))
 
 
 def nobody_left(incident: Incident, entry: Entry) -> Lines:
@@ -146,7 +147,10 @@ def declined(incident: Incident, entry: Entry) -> Lines:
     role = f" ({entry.fields['role']})" if entry.fields["role"] else ""
     following: dict[str, Line] = {
         "next": ("Paging the next.",),
-        "acknowledged": (*people(entry.people), " has it: nobody else is paged."),
+        "acknowledged": (
+            *people(entry.people),
+            f" {agree(entry.people, 'has', 'have')} it: nobody else is paged.",
+        ),
         "still paged": ("Nobody else is left to page. Still paged: ", *people(entry.people), "."),
         "nobody": ("Nobody else is left to page.",),
     }

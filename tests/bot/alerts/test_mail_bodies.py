@@ -330,10 +330,16 @@ def test_only_words_that_mean_nothing_else_are_an_answer(text: str, answer: Answ
         ("4821 2", "4821", DECLINED),
         ("#4821 no", "4821", DECLINED),
         ("4821 later", "4821", None),
+        ("Reply 4821", "4821", TAKEN),
+        ("ok 4821", "4821", TAKEN),
+        ("4821, can't", "4821", DECLINED),
+        ("Checkout is down since 2026", "", None),
+        ("On it, see ticket 4821", "", None),
+        ("4821?", "", None),
     ],
 )
-def test_a_code_may_stand_before_the_answer(text: str, code: str, answer: Answer | None) -> None:
-    """As in a text message."""
+def test_a_code_may_stand_beside_the_answer(text: str, code: str, answer: Answer | None) -> None:
+    """As in a text message; a number among other words is none."""
     assert read_reply(text)[1:3] == (answer, code)
 
 

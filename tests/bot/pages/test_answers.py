@@ -18,7 +18,7 @@ from bot.deps import AnswerDeps
 from bot.http.twilio_signature import is_signed
 from escalation.answers import AnswerService
 from escalation.config.policy import Severity
-from escalation.incident.events.moves import Resolve
+from escalation.incident.events.moves import Cancel, Reopen, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.incident.state.pages import Page, PageState
@@ -268,14 +268,30 @@ def test_a_key_for_what_is_over_is_told_so(desk: Desk) -> None:
         ("{} 2", PageState.DECLINED),
         ("{} No", PageState.DECLINED),
         ("{}-no!", PageState.DECLINED),
+        ("{} ok", PageState.ANSWERED),
+        ("{} on it, thanks", PageState.ANSWERED),
+        ("Reply {} to acknowledge", PageState.ANSWERED),
+        ("Hi,\n{}\nSent from my iPhone", PageState.ANSWERED),
+        ("\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}", PageState.ANSWERED),
+        ("no {}", PageState.DECLINED),
+        ("{} can\N{RIGHT SINGLE QUOTATION MARK}t", PageState.DECLINED),
     ],
 )
 def test_the_code_of_an_sms_answers(desk: Desk, form: str, state: PageState) -> None:
-    """The code alone acknowledges, with 2 or "no" behind it declines; the reply says what it came to."""
+    """The code acknowledges, alone or with words that mean it, and declines with 2 or a no; the reply says which."""
     incident, page = desk.declare()
     reply = desk.text(desk.phone(page), form.format(desk.answers.code(incident, page)))
     assert incident.id in reply
     assert desk.state(incident) is state
+
+
+@pytest.mark.parametrize("form", ["{}?", "{} later", "{} ok, but not before nine", "ok", "not {}", "{} 1 2"])
+def test_words_that_may_mean_anything_answer_nothing(desk: Desk, form: str) -> None:
+    """Whoever sends them is told how to answer, and their page stays open."""
+    incident, page = desk.declare()
+    reply = desk.text(desk.phone(page), form.format(desk.answers.code(incident, page)))
+    assert "Send the code" in reply
+    assert desk.state(incident) is PageState.OPEN
 
 
 def test_a_code_from_another_number_is_refused(desk: Desk) -> None:
@@ -299,16 +315,35 @@ def test_two_answer_at_once(desk: Desk) -> None:
     after = desk.now(incident)
     assert after.acknowledgement
     assert {page.person, second.person} <= set(after.assigned)
+    shown = web.get(desk.link(incident, second)).text
+    assert "You are responding as well" in shown
+    assert "<button" not in shown
 
 
 def test_an_sms_that_comes_twice_is_answered_once(desk: Desk) -> None:
-    """Twilio's repeat of a request, with the same token, gets no second reply."""
+    """A request that comes again gets no second reply, whatever header it has: Twilio signs the message's id alone."""
     incident, page = desk.declare()
     body = {"From": desk.phone(page), "To": NUMBER, "Body": desk.answers.code(incident, page), "MessageSid": "SM1"}
-    url, same = f"{desk.url}/twilio/sms", {"I-Twilio-Idempotency-Token": "once"}
-    first, second = (desk.twilio.post(url, body, headers=same) for _ in range(2))
+    first, second = (desk.twilio.post(f"{desk.url}/twilio/sms", body) for _ in range(2))
     assert "<Message>" in first.text
     assert (second.status_code, "<Message>" in second.text) == (200, False)
+
+
+@pytest.mark.parametrize("by", ["sms", "key"])
+def test_an_answer_that_is_replayed_after_a_reopening_answers_nothing(desk: Desk, by: str) -> None:
+    """Who recorded a signed request can send it again with another header: it was an answer then, and is none now."""
+    incident, page = desk.declare()
+    code, phone = desk.answers.code(incident, page), desk.phone(page)
+    texted = {"From": phone, "To": NUMBER, "Body": code, "MessageSid": "SM1"}
+    pressed = {"CallSid": "CA7", "From": NUMBER, "To": phone, "Digits": "1"}
+    url, form = (f"{desk.url}/twilio/sms", texted) if by == "sms" else (desk.key_url(incident, page), pressed)
+    desk.twilio.post(url, form)
+    assert desk.now(incident).acknowledgement
+    service = desk.world.service
+    service.handle(incident.id, Cancel(by=page.person, why="a false alarm"))
+    service.handle(incident.id, Reopen(by=page.person, why="it is none"))
+    desk.twilio.post(url, form)
+    assert desk.now(incident).acknowledgement is None
 
 
 def test_two_machines_do_not_talk_for_ever(desk: Desk) -> None:
@@ -329,8 +364,9 @@ def test_a_guesser_of_codes_gets_no_further(desk: Desk) -> None:
 
 
 def test_what_the_operator_answers_itself_gets_no_reply(desk: Desk) -> None:
-    """STOP and START are Twilio's: it says so by OptOutType, and we stay silent."""
-    assert desk.text("+4930999999", "STOP", OptOutType="STOP") == ""
+    """STOP, START and HELP are Twilio's, which says so only where Advanced Opt-Out is on: we stay silent."""
+    assert desk.text("+4930999999", "GENUG", OptOutType="STOP") == ""
+    assert [desk.text("+4930999999", said) for said in ("STOP", "Start ", "help", "QUIT", "yes")] == [""] * 5
 
 
 # Signatures ----------------------------------------------------------------------------------------------------------
