@@ -24,7 +24,7 @@ from bot.likeness import NONE
 from bot.moves.catalog import TypedCommand, typed_event, unresolved
 from bot.moves.declare import Draft, declare_modal, parse_declaration, parse_drill, title_warning
 from bot.moves.form_state import FormState
-from bot.parsing.command import ID, ParsedCommand, nearest_verb, parse, parse_duplicate, unescape
+from bot.parsing.command import ID, ParsedCommand, nearest_verb, number_before_words, parse, parse_duplicate, unescape
 from bot.parsing.simulate import simulation_lines
 from bot.render import replies
 from bot.render.blockkit import OPTIONAL, Message, without
@@ -39,7 +39,7 @@ from escalation.messages.contacts import contacts
 from escalation.oncall.roster import Roster
 from escalation.oncall.schedule import on_call_at
 from escalation.slo import REPORT_PERIOD, Report, objective_result, row_summaries
-from escalation.text import Line, Strong, line
+from escalation.text import Line, Lines, Strong, line
 from escalation.times import parse_duration
 from escalation.values import PersonId
 
@@ -254,8 +254,19 @@ class Commands:
         incident = await self._target(command)
         if incident:
             async with self._perform.answering(command.requester, incident.id):
-                text = command.parsed.text
-                await self._action_items.note(command.requester, incident, text, command.body, command.reply)
+                text, also = command.parsed.text, await self._if_number_was_meant(command)
+                await self._action_items.note(command.requester, incident, text, command.body, command.reply, also)
+
+    async def _if_number_was_meant(self, command: SlashCommand) -> Lines:
+        """Say how words go to the incident whose number they begin with; nothing where there is none."""
+        number = "" if command.parsed.incident else number_before_words(command.parsed.text)
+        try:
+            meant = await self._lists.numbered(command.requester, number) if number else None
+        except Refused:
+            return ()
+        if meant is None:
+            return ()
+        return (line(f"{number} is the first of its words. For {meant.id} write `/incident action {meant.id} …`"),)
 
     async def _actions(self, command: SlashCommand) -> None:
         text = command.parsed.text

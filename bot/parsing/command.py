@@ -101,6 +101,12 @@ def _take_named(verb: str, text: str) -> tuple[str, str]:
     return number, words
 
 
+def number_before_words(text: str) -> str:
+    """Return the number of an incident that words begin with, which is one of them; empty where they do not."""
+    number, words = _split_first(text)
+    return number if words and _NUMBER.fullmatch(number) else ""
+
+
 def _take_id(text: str) -> tuple[str, str]:
     first, others = _split_first(text)
     if room := ROOM.match(first):

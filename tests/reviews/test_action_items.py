@@ -260,6 +260,20 @@ def test_items_are_noted_listed_and_closed_in_slack(office: Office) -> None:
     assert office.world.clock() >= START
 
 
+@pytest.mark.parametrize(("number", "private", "hint"), [("2", False, True), ("9", False, False), ("2", True, False)])
+def test_a_number_before_the_words_is_one_of_them(office: Office, number: str, private: bool, hint: bool) -> None:
+    """They are noted whole; how they go to the incident of that number is said to whoever may see it."""
+    incident, dana = office.room(office.declare(severity="P0"), "dana"), office.person("dana")
+    other = office.declare(by="sofia", severity="P0", security=private)
+    room = incident.room
+    assert room
+    dana.command(f"action {number} replicas are too few @omar friday", room.name)
+    said = dana.told("Noted", room.name)
+    assert [item.text for item in ActionItems(office.world.redis).of(incident.id)] == [f"{number} replicas are too few"]
+    assert (f"`/incident action {other.id} …`" in said) == hint
+    assert (other.id in said) == hint
+
+
 def test_items_of_a_private_incident_are_for_its_responders(office: Office) -> None:
     """Others see none in their list, and cannot close one."""
     incident = office.declare(severity="P0", security=True)

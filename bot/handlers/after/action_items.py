@@ -46,8 +46,10 @@ class ActionItemLists:
         self._lists = ListRecords(access.deps.redis)
         self._notes = ItemNotes(access)
 
-    async def note(self, requester: Requester, incident: Incident, typed: str, body: Json, reply: Reply) -> None:
-        """Answer `action [ID] TEXT [@owner] [day]`; without words the form opens."""
+    async def note(
+        self, requester: Requester, incident: Incident, typed: str, body: Json, reply: Reply, also: Lines = ()
+    ) -> None:
+        """Answer `action [ID] TEXT [@owner] [day]`, and say something `also`; without words the form opens."""
         incident = await self._access.see(requester, incident.id)
         if not typed.strip():
             await self._notes.open(incident, body, reply)
@@ -56,7 +58,8 @@ class ActionItemLists:
         noted = parse_action_item(typed, zone, now)
         text = unescape(noted.text, self._access.directory.names)
         once = str(body.get("trigger_id", ""))
-        await reply(lines_reply(await self._notes.add(requester, incident, text, noted.owner, noted.due, once=once)))
+        said = await self._notes.add(requester, incident, text, noted.owner, noted.due, once=once)
+        await reply(lines_reply((*said, *also)))
 
     async def answer(self, requester: Requester, typed: str, body: Json, reply: Reply) -> None:
         """Answer `actions [mine | all] [filters]`, and `actions [done | drop | take | promise | reopen] ID`."""
