@@ -159,7 +159,7 @@ def next_step(incident: Incident, ahead: Sequence[Upcoming]) -> Iterator[Line]:
             case CheckpointKind.REPEAT:
                 yield line("If not acknowledged by ", at, ": pages ", *whom, " again.")
             case CheckpointKind.POLICY:
-                yield line(*_unless_done(first, at), *_done(first, whom, told), ".")
+                yield line(*_unless_done(first, at), *_done(first, whom, told))
             case CheckpointKind.COMMUNICATION:
                 yield line(*_unless_done(first, at), f"a communication is due ({first.why}).")
             case CheckpointKind.OWED:
@@ -184,5 +184,8 @@ def _unless_done(first: Upcoming, at: Time) -> Line:
 
 def _done(first: Upcoming, whom: Line, told: Line) -> Line:
     if first.people:
-        return line("pages ", *whom, _runs(first))
-    return line("notifies ", *told, _runs(first)) if first.notified else line(first.says or first.why, _runs(first))
+        return line("pages ", *whom, _runs(first), ".")
+    if first.notified:
+        return line("notifies ", *told, _runs(first), ".")
+    said = f"{first.says or first.why}{_runs(first)}"
+    return line(said if said.endswith((".", "?", "!")) else f"{said}.")

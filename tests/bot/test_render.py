@@ -918,7 +918,7 @@ def test_what_happens_next_is_a_reason_with_an_action(incident: Incident, said: 
     """A condition, a time, and what is done then: never a reason alone, which reads as if it had happened."""
     (sentence,) = next_step(incident, ahead(incident))
     assert said in render(sentence)
-    assert re.fullmatch(r"(If .+ by |At )<!date[^>]+>: .+\.", render(sentence))
+    assert re.fullmatch(r"(If .+ by |At )<!date[^>]+>: .+[^.?!][.?!]", render(sentence))
 
 
 @pytest.mark.parametrize("kind", CheckpointKind)
