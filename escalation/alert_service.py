@@ -168,14 +168,20 @@ class AlertService:
             nonlocal before, actions
             before, incident = group, self._service.find(group.incident)
             original = self._original(incident) if incident else None
-            known = _as_seen(original or incident)
-            after, actions = changed(group, seen, now, known, SETTLE / self._service.speed)
+            own = _as_seen(original or incident)
+            former = None if own and own.open else self._former(group)
+            after, actions = changed(group, seen, now, own, SETTLE / self._service.speed, _as_seen(former))
             for action in actions:
-                after = self._act(action, after, original)
+                after = self._act(action, after, None if former else original)
             return after
 
         after = self.intake.update_group(key, step)
         return _Taken(before, after, actions)
+
+    def _former(self, group: Group) -> Incident | None:
+        """Find the latest open one of a group's former incidents: a lesser one, or one that somebody has reopened."""
+        found = (self._service.find(incident) for incident in reversed(group.former))
+        return next((incident for incident in found if incident and incident.open), None)
 
     def _original(self, incident: Incident) -> Incident | None:
         """Find the incident that goes on in place of one that was cancelled as a duplicate; None if it was not."""
@@ -206,11 +212,11 @@ class AlertService:
                 title = action.because.alert.title
                 raised = original.id if original else action.incident
                 self._move(raised, ChangeSeverity(by=by, policy=policy, why=f"worse alert: {title}"))
-            case AlertsEnded(resolve=True):
-                ended = Resolve(by=by, summary=ENDED, resolution="Not stated: its alerts ended by themselves")
-                self._move(action.incident, ended)
             case AlertsEnded():
-                self._move(action.incident, AlertsChanged(by=by, alerts=_summary(group, self._titles), over=True))
+                self._over(action.incident, by, _summary(group, self._titles), resolve=action.resolve)
+                for former in filter(None, map(self._service.find, group.former)):  # its alerts are over as well
+                    if former.alerts.firing:
+                        self._over(former.id, by, _ended(former.alerts), resolve=action.resolve)
         return group
 
     def _declare(self, action: DeclareIncident, group: Group, by: PersonId) -> Incident:
@@ -218,6 +224,11 @@ class AlertService:
         severity, key = action.severity, f"alerts:{group_digest(group.key)}:{action.number}"
         detected = min(f.detected for f in action.alerts)
         return self._service.declare(by, severity, facts, key, alerts=_summary(group, self._titles), detected=detected)
+
+    def _over(self, incident: str, by: PersonId, alerts: AlertSummary, *, resolve: bool) -> None:
+        """Resolve an incident whose alerts have ended, or ask whether it is over."""
+        resolved = Resolve(by=by, summary=ENDED, resolution="Not stated: its alerts ended by themselves")
+        self._move(incident, resolved if resolve else AlertsChanged(by=by, alerts=alerts, over=True))
 
     def _show(
         self, incident: str, group: Group, by: PersonId, new: tuple[Firing, ...], ended: tuple[Firing, ...]
@@ -251,7 +262,9 @@ def _as_seen(incident: Incident | None) -> OpenIncident | None:
     if incident is None:
         return None
     closed_at = None if incident.open else incident.closed_at or incident.declared_at
-    return OpenIncident(incident.severity, closed_at, incident.status is Status.CANCELLED, incident.private)
+    return OpenIncident(
+        incident.severity, closed_at, incident.status is Status.CANCELLED, incident.private, incident.id
+    )
 
 
 def _facts(alerts: tuple[Firing, ...], *, private: bool) -> Facts:
@@ -285,6 +298,12 @@ def _summary(group: Group, titles: dict[str, str]) -> AlertSummary:
         assumed=bool(shown) and all(f.routed.assumed for f in shown),
         reports=bool(shown) and all(f.alert.reporter for f in shown),
     )
+
+
+def _ended(alerts: AlertSummary) -> AlertSummary:
+    """What a card shows of its alerts once all have ended."""
+    over = tuple(seen.model_copy(update={"firing": False}) for seen in alerts.shown)
+    return alerts.model_copy(update={"shown": over, "firing": 0})
 
 
 def _seen(fired: Firing, titles: dict[str, str]) -> SeenAlert:

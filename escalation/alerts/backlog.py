@@ -1,9 +1,9 @@
 """Alerts that were read and wait to be taken into their groups: the worst group first, a storm in slices."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, islice
 from typing import NamedTuple
 
 from escalation.alerts.alert import Alert, AlertState
@@ -51,7 +51,7 @@ class Backlog:
     """What waits, by group. To find the worst costs the same in a storm of thousands as in a quiet night."""
 
     def __init__(self) -> None:
-        self._groups: dict[str, deque[tuple[int, Incoming]]] = {}
+        self._groups: dict[str, dict[int, Incoming]] = {}  # by place, in its order
         self._order: list[tuple[bool, Severity, int, str]] = []
         self._place = count()
         self._waiting_in: dict[str, str] = {}
@@ -70,16 +70,16 @@ class Backlog:
 
     def add(self, group: str, incoming: Incoming) -> None:
         """Add an alert behind those of its group."""
-        self._add(group, next(self._place), incoming, at_end=True)
+        self._add(group, next(self._place), incoming)
 
     def put_back(self, batch: Batch) -> None:
         """Put back what could not be taken in, where it was."""
-        for place, incoming in reversed(batch.places):
-            self._add(batch.group, place, incoming, at_end=False)
+        for place, incoming in batch.places:
+            self._add(batch.group, place, incoming)
+        self._groups[batch.group] = dict(sorted(self._groups[batch.group].items()))
 
-    def _add(self, group: str, place: int, incoming: Incoming, *, at_end: bool) -> None:
-        waiting = self._groups.setdefault(group, deque())
-        waiting.append((place, incoming)) if at_end else waiting.appendleft((place, incoming))
+    def _add(self, group: str, place: int, incoming: Incoming) -> None:
+        self._groups.setdefault(group, {})[place] = incoming
         heappush(self._order, (_ends(incoming), incoming.how.severity, place, group))
         self._waiting_in[incoming.name] = group
         self._times[incoming.name] += 1
@@ -91,21 +91,42 @@ class Backlog:
         """
         while self._order:
             _, _, place, group = self._order[0]
-            waiting = self._groups.get(group)
-            if waiting and place >= waiting[0][0]:
-                return Batch(group, tuple(self._taken(waiting, group, most)))
+            waiting = self._groups.get(group, {})
+            if place in waiting:
+                return Batch(group, tuple(self._taken(group, waiting, _places(waiting, place, most))))
             heappop(self._order)  # it was taken along with a worse one
         return None
 
-    def _taken(self, waiting: deque[tuple[int, Incoming]], group: str, most: int) -> Iterable[tuple[int, Incoming]]:
-        for _ in range(min(most, len(waiting))):
-            place, incoming = waiting.popleft()
+    def _taken(self, group: str, waiting: dict[int, Incoming], places: list[int]) -> Iterable[tuple[int, Incoming]]:
+        """Take what may be taken in at once: before an alert is called less bad, it is looked at as it was."""
+        fires: dict[str, Severity] = {}
+        for place in places:
+            incoming = waiting[place]
+            severity = incoming.how.severity
+            if not _ends(incoming):
+                if severity > fires.get(incoming.name, severity):
+                    break
+                fires[incoming.name] = severity
+            del waiting[place]
             self._times[incoming.name] -= 1
             if not self._times[incoming.name]:
                 del self._times[incoming.name], self._waiting_in[incoming.name]
             yield place, incoming
         if not waiting:
             del self._groups[group]
+
+
+def _places(waiting: dict[int, Incoming], worst: int, most: int) -> list[int]:
+    """The places of the next alerts: as they came, but the worst with the first, so that its page waits for no other.
+
+    What else came of that alert goes with it, in its order.
+    """
+    first = list(islice(waiting, most))
+    if worst <= first[-1]:
+        return first
+    name = waiting[worst].name
+    own = [place for place, incoming in waiting.items() if incoming.name == name]
+    return [*own, *(place for place in first if waiting[place].name != name)][:most]
 
 
 def _ends(incoming: Incoming) -> bool:

@@ -18,6 +18,7 @@ from escalation.values import Frozen
 
 SETTLE = timedelta(minutes=5)  # without any firing alert until an incident resolves by itself: flapping stays one
 CLAIMED_BEFORE = timedelta(days=1)  # some senders say when they saw it for the first time ever
+MAX_FORMER = 5  # incidents
 MAX_ENDED = 200  # ended alerts that a group remembers; the firing ones are all kept
 MAX_WHOLE = 50  # of its alerts that are kept with labels, values and text: a card shows ten, and a storm has thousands
 
@@ -27,7 +28,9 @@ class Firing(Frozen):
 
     `first` and `last` are when the first and the latest body of this occurrence were taken in; `received` is when the
     first came, in epoch seconds of its host, where the alert may clear by itself. `times` counts how often it began to
-    fire. `told` is True once an incident shows it, `muted` once that incident was called a false alarm.
+    fire, or got worse while it did. `told` is True once an incident shows it, `left` once that was closed while it
+    fired, `muted` if it was called a false alarm. `eased` is when a body called it less bad than the one before, and
+    `eased_from` as how bad until then.
     """
 
     alert: Alert
@@ -38,7 +41,15 @@ class Firing(Frozen):
     times: int = 1
     firing: bool = True
     told: bool = False
+    left: bool = False
     muted: bool = False
+    eased: datetime | None = None
+    eased_from: Severity | None = None
+
+    @property
+    def worst(self) -> Severity:
+        """As how bad it was reported while it fired."""
+        return min(self.routed.severity, self.eased_from or self.routed.severity)
 
     @property
     def detected(self) -> datetime:
@@ -54,7 +65,8 @@ class Group(Frozen):
     incident declare no new one: the bodies that end it may be on their way. `settling` is the end of the time for which
     no alert must fire before its incident resolves. `asked`: people were asked whether it is over. `private`: the
     incident of its alerts is or was, so whatever they declare next is too: it repeats the words of that one. `heard`:
-    as how bad its alerts declared or raised the incident, whatever people called it since.
+    as how bad its alerts declared or raised the incident, whatever people called it since. `former` are its incidents
+    before that one, the latest last: a lesser one that is open, or one that was closed and may be reopened.
     """
 
     key: str
@@ -66,6 +78,7 @@ class Group(Frozen):
     quiet_until: datetime | None = None
     private: bool = False
     heard: Severity | None = None
+    former: tuple[str, ...] = ()
 
     @property
     def firing(self) -> tuple[Firing, ...]:
@@ -102,6 +115,7 @@ class OpenIncident(NamedTuple):
     closed_at: datetime | None = None
     cancelled: bool = False
     private: bool = False
+    id: str = ""
 
     @property
     def open(self) -> bool:
@@ -160,11 +174,13 @@ def changed(
     now: datetime,
     incident: OpenIncident | None,
     settle: timedelta = SETTLE,
+    former: OpenIncident | None = None,
 ) -> tuple[Group, tuple[Action, ...]]:
     """Take alerts into a group, none if only time has passed.
 
-    `incident` is the group's own as it stands; None while it has none. `settle` is SETTLE by the clock of the policies.
-    Returns the group as it is then, and what is to be done.
+    `incident` is the group's own as it stands; None while it has none. `former` is the latest of its former ones that
+    is open, while its own is not. `settle` is SETTLE by the clock of the policies. Returns the group as it is then, and
+    what is to be done.
     """
     before = group
     private = incident.private if incident else group.private and not group.finished
@@ -174,6 +190,8 @@ def changed(
         group, incident = _left(group, incident, incident.closed_at + settle), None
     group, touched = _after_bodies(group, seen, now)
     group, closed = _closed(group, now)
+    if former is not None and (former.private or not group.private):  # words of a private one are for no other
+        group, incident = _back(group, former, asked=not before.fires), former
     change = _change(before, group, [*touched.names, *closed], touched, settle)
     if change.over:  # it fired anew in between, so its end is an end of its own
         group = group.model_copy(update={"asked": False, "settling": None})
@@ -193,10 +211,28 @@ def promoted(group: Group) -> tuple[Group, DeclareIncident | None]:
 def _left(group: Group, incident: OpenIncident, quiet_until: datetime) -> Group:
     """The group after its incident was closed: what still fires was known then, all else is that incident's."""
     fires = {name: f for name, f in group.alerts.items() if f.firing and f.alert.ends}
-    alerts = {name: f.model_copy(update={"muted": incident.cancelled}) for name, f in fires.items()}
+    alerts = {name: f.model_copy(update={"muted": incident.cancelled, "left": True}) for name, f in fires.items()}
     changes = {"incident": "", "settling": None, "asked": False, "quiet_until": quiet_until}
-    changes["private"] = group.private and bool(alerts)
-    return group.model_copy(update={"alerts": alerts, **changes})
+    more = {"former": _former(group), "private": group.private and bool(alerts)}
+    return group.model_copy(update={"alerts": alerts, **changes, **more})
+
+
+def _former(group: Group) -> tuple[str, ...]:
+    """The incidents that a group has had once it leaves its present one."""
+    return (*group.former, group.incident)[-MAX_FORMER:]
+
+
+def _back(group: Group, incident: OpenIncident, *, asked: bool) -> Group:
+    """The group at a former incident. Who reopens the last one knows what fires, and that a false alarm is none.
+
+    `asked`: nothing fired any more, as they have seen.
+    """
+    changes: dict[str, object] = {"incident": incident.id, "private": incident.private}
+    changes["former"] = tuple(other for other in group.former if other != incident.id)
+    if incident.id == group.former[-1]:
+        known = {name: f.model_copy(update={"muted": False, "left": False}) for name, f in group.alerts.items()}
+        changes |= {"alerts": known, "quiet_until": None, "asked": asked}
+    return group.model_copy(update=changes)
 
 
 class _Touched(NamedTuple):
@@ -234,7 +270,8 @@ class _Change(NamedTuple):
     """What is different in a group: the alerts that began or ended, and whether one says something else now.
 
     `firing` are all that fire, the worst first. `over` are those of `new` that have ended since, `lasting` those of
-    them that did not clear within their wait. `flapping` are names of `new` that had ended just before.
+    them that did not clear within their wait. `flapping` are names of `new` that had ended just before. `back` is True
+    if the group has its incident again, which somebody reopened.
     """
 
     firing: tuple[Firing, ...]
@@ -244,6 +281,7 @@ class _Change(NamedTuple):
     lasting: tuple[Firing, ...]
     flapping: frozenset[str]
     reworded: bool
+    back: bool
 
 
 def _change(before: Group, group: Group, names: list[str], touched: _Touched, settle: timedelta) -> _Change:
@@ -255,7 +293,8 @@ def _change(before: Group, group: Group, names: list[str], touched: _Touched, se
     ended = (f for name, old, f in pairs if not (f.firing or name in touched.lasted) and old and old.firing)
     flapping = frozenset(name for name, old, f in pairs if old and _flaps(old, f, before.heard, settle))
     reworded = any(old is not None and old.alert.title != f.alert.title for _, old, f in pairs)
-    return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), flapping, reworded)
+    back = bool(group.incident) and not before.incident
+    return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), flapping, reworded, back)
 
 
 def _taken(group: Group, known: Firing | None, seen: Seen, now: datetime) -> Firing | None:
@@ -265,15 +304,23 @@ def _taken(group: Group, known: Firing | None, seen: Seen, now: datetime) -> Fir
         return None  # somebody took it over in another tool; here it still fires
     if alert.state is AlertState.RESOLVED:
         return known.model_copy(update={"firing": False, "last": now}) if known and known.firing else None
-    if known is None or not known.firing or _goes_on(group, known, now):
+    if known is None or not known.firing or _worsens(known, how) or _goes_on(group, known, now):
         times, came = known.times + 1 if known else 1, received if how.wait else 0.0
         return Firing(alert=alert, routed=how, first=now, last=now, received=came, times=times)
-    return known.model_copy(update={"alert": alert, "routed": how, "last": now})
+    if how.assumed:  # some bodies of a source do not say how bad it is; others did
+        how = how.model_copy(update={"severity": known.routed.severity, "assumed": known.routed.assumed})
+    changes = {"eased": now, "eased_from": known.worst} if how.severity > known.routed.severity else {}
+    return known.model_copy(update={"alert": alert, "routed": how, "last": now, **changes})
+
+
+def _worsens(known: Firing, how: Routed) -> bool:
+    """Check whether an alert that fires is said to be worse than it was: that is as much news as another alert."""
+    return not how.assumed and how.severity < known.routed.severity
 
 
 def _goes_on(group: Group, known: Firing, now: datetime) -> bool:
     """Check whether an alert still fires though its incident was resolved: the problem was not solved."""
-    closed = known.told and not group.incident and not known.muted
+    closed = known.told and (known.left or not group.incident) and not known.muted
     return closed and (group.quiet_until is None or now >= group.quiet_until)
 
 
@@ -304,14 +351,15 @@ def _actions(group: Group, change: _Change, now: datetime, incident: OpenInciden
         if due := _worst_first((*waited, *(f for f in change.lasting if _declares(f)))):
             yield _declaration(group, due[0], change)
         return
-    heard = [*(f for f in change.new if f.firing), *change.lasting]
+    unheard = [f for f in change.firing if not f.told] if change.back else [f for f in change.new if f.firing]
+    heard = [*unheard, *change.lasting]
     heard = [f for f in heard if not f.routed.hold and f.alert.name not in change.flapping]
     worse = [f for f in heard if f.routed.severity < incident.severity]
     worst = min(worse, key=lambda f: f.routed.severity, default=None)
     if worst and not worst.routed.raises:
         yield _declaration(group, worst, change)
         return
-    if change.new or change.ended or change.reworded:
+    if change.new or change.ended or change.reworded or change.back:
         yield JoinIncident(group.incident, change.new, change.ended)
     if worst:
         yield RaiseSeverity(group.incident, worst.routed.severity, worst)
@@ -361,7 +409,8 @@ def _after(group: Group, actions: tuple[Action, ...], change: _Change, now: date
         alerts = {name: f if f.told else f.model_copy(update={"told": True}) for name, f in alerts.items()}
     heard = next((a.severity for a in actions if isinstance(a, DeclareIncident | RaiseSeverity)), group.heard)
     changes = {"declared": group.declared + declares, "asked": asked, "settling": settling, "alerts": alerts}
-    return group.model_copy(update={**changes, "heard": heard})
+    former = _former(group) if declares and group.incident else group.former
+    return group.model_copy(update={**changes, "heard": heard, "former": former})
 
 
 def _began(before: Firing | None, now: Firing) -> bool:
@@ -369,10 +418,13 @@ def _began(before: Firing | None, now: Firing) -> bool:
 
 
 def _flaps(before: Firing, now: Firing, heard: Severity | None, settle: timedelta) -> bool:
-    """Check whether an alert began again soon after its end, no worse than heard: who called that less bad knew it."""
-    again = before.told and not before.firing and now.firing
-    known = heard is not None and now.routed.severity >= max(heard, before.routed.severity)
-    return again and known and now.first - before.last < settle
+    """Check whether an alert is as bad again soon after it was, no worse than heard: who called that less bad knew it.
+
+    It ended in between, or its source called it less bad.
+    """
+    until = before.eased if before.firing else before.last
+    known = heard is not None and now.routed.severity >= max(heard, before.worst)
+    return before.told and now.firing and known and until is not None and now.first - until < settle
 
 
 def _declares(fired: Firing) -> bool:

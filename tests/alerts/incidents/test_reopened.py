@@ -1,0 +1,91 @@
+"""An incident that is reopened has its alerts again: what fires joins it, and what ends ends on it."""
+
+import pytest
+
+from escalation.incident.events.moves import Cancel, Reopen
+from tests.alerts.incidents.test_lasting import OVER, minutes
+from tests.alerts.test_whole_way import Monitored, alert, group, site
+
+__all__ = ["site"]
+AGAIN = Reopen(by="UDANA", why="It was not over")
+FALSE_ALARM = Cancel(by="UDANA", why="a false alarm")
+
+
+@pytest.mark.parametrize("closing", [OVER, FALSE_ALARM], ids=["resolved", "false alarm"])
+def test_what_fires_on_belongs_to_the_incident_that_was_reopened(site: Monitored, closing: object) -> None:
+    """A body had come in between, so that the group had left it; five minutes later it declares no second one."""
+    site.taken(group(alert("Down")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, closing)  # type: ignore[arg-type]  # two of its events
+    minutes(site, 1)
+    site.taken(group(alert("Down")))
+    site.parts.service.handle(incident.id, AGAIN)
+    minutes(site, 6)
+    site.taken(group(alert("Down")))
+    site.taken(group(alert("Other")))
+    [incident] = site.incidents()
+    assert (incident.alerts.firing, incident.alerts.total) == (2, 2)
+    for name in ("Down", "Other"):
+        site.taken(group(alert(name, "resolved")))
+    [incident] = site.incidents()
+    assert incident.alerts.firing == 0
+    assert any("Is the incident over?" in m["text"] for m in site.parts.messages())
+
+
+def test_what_fires_anew_joins_the_incident_that_was_reopened(site: Monitored) -> None:
+    """All its alerts had ended, and everything was forgotten but which incident it was."""
+    site.taken(group(alert("Down")))
+    site.taken(group(alert("Down", "resolved")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, OVER)
+    minutes(site, 20)
+    site.taken(group(alert("Stray", "resolved")))
+    site.parts.service.handle(incident.id, AGAIN)
+    site.taken(group(alert("Down")))
+    [incident] = site.incidents()
+    assert incident.alerts.firing == 1
+
+
+def test_whoever_reopens_what_has_ended_is_not_asked_whether_it_is_over(site: Monitored) -> None:
+    """They have just said that it is not, and a stray body is no news."""
+    site.taken(group(alert("Down")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, OVER)
+    site.taken(group(alert("Down", "resolved")))
+    site.parts.service.handle(incident.id, AGAIN)
+    site.taken(group(alert("Down", "resolved")))
+    minutes(site, 20)
+    [incident] = site.incidents()
+    assert incident.open
+    assert incident.alerts.firing == 0
+    assert not any("Is the incident over?" in m["text"] for m in site.parts.messages())
+
+
+def test_a_false_alarm_that_was_taken_back_is_heard_again_later(site: Monitored) -> None:
+    """Reopened, then resolved: what still fires after that declares, for nobody calls it false any more."""
+    site.taken(group(alert("Down")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, FALSE_ALARM)
+    site.taken(group(alert("Down")))
+    site.parts.service.handle(incident.id, AGAIN)
+    site.taken(group(alert("Down")))
+    site.parts.service.handle(incident.id, OVER)
+    minutes(site, 6)
+    site.taken(group(alert("Down")))
+    assert len(site.incidents()) == 2
+
+
+def test_a_worse_alert_that_waited_is_heard_by_the_incident_that_was_reopened(site: Monitored) -> None:
+    """It opens its own, as it does beside any other open incident."""
+    rules = site.parts.service.company.alerts
+    waits = {"match": {"labels": {"slow": "yes"}}, "wait": "2m"}
+    changed = type(rules).model_validate({"routes": [waits]})
+    site.parts.service.company = site.parts.service.company.model_copy(update={"alerts": changed})
+    site.taken(group(alert("Down")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, OVER)
+    site.taken(group(alert("Slow", slow="yes", severity="P1")))
+    assert len(site.incidents()) == 1
+    site.parts.service.handle(incident.id, AGAIN)
+    site.taken(group(alert("Down")))
+    assert [i.severity for i in site.incidents()] == ["P1", "P0"]
