@@ -1,7 +1,7 @@
 """Slack client: people and messages. Replies get lost, so a message can be found again by its metadata."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,24 @@ class SlackClient:
             return  # says nothing about the person
         if deleted:
             raise Failed("user_disabled")
+
+    def absent(self, people: Iterable[PersonId]) -> dict[PersonId, str]:
+        """Return those of these members who were deactivated or are none, and why.
+
+        Once Slack does not answer, nobody more is looked at: nobody is taken for absent without its word.
+        """
+        found = dict[PersonId, str]()
+        for person in (p for p in people if p[:1].isupper()):  # others are keys of the configuration
+            try:
+                user = self._slack.read("users.info", user=person)["user"]
+            except Failed as failed:
+                if failed.kind is not Kind.PERSON:
+                    break
+                found[person] = failed.reason.text
+                continue
+            if user.get("deleted"):
+                found[person] = Failed("user_disabled").reason.text
+        return found
 
     def forget_direct_channel(self, person: PersonId) -> None:
         """Drop the cached direct-message channel of a person."""

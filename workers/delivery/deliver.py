@@ -12,9 +12,10 @@ import structlog
 from redis import RedisError
 from redis.client import Pipeline
 
+from escalation.config.notify import Via
 from escalation.config.status_page import STATUS_PAGE
 from escalation.errors import NotFound, TooNew
-from escalation.incident.effects import ASIDE, SLACK, Effect, Refresh, SendPage, aside_of
+from escalation.incident.effects import ASIDE, SLACK, Effect, Refresh, SendInvitation, SendPage, aside_of
 from escalation.incident.events.outcomes import (
     Delivered,
     Dropped,
@@ -35,6 +36,7 @@ from workers.delivery import problems, rate_limits, retry_when_back
 from workers.delivery.failure_outcomes import outcome_of
 from workers.delivery.links import LinkPlanner
 from workers.delivery.plan import Plan, Planned, Planner, RetryAt, SendResult
+from workers.delivery.public.invitations import InvitationPlanner
 from workers.delivery.public.status_page import StatusPagePlanner
 from workers.delivery.slack.planner import SlackPlanner
 from workers.queue import ledger, outbox
@@ -67,6 +69,7 @@ class DeliveryPool:
             STATUS_PAGE: StatusPagePlanner(context.service),
             **{name: planner(context.service) for name, planner in context.channels.others.items()},
         }
+        self._invitations = InvitationPlanner(self._planners.get(Via.MAIL), context.slack)
         self._threads = _Threads(context.threads, "send")
         self._aside = {name: _Threads(ASIDE_THREADS, name) for name in ASIDE}
 
@@ -184,6 +187,8 @@ class DeliveryPool:
         return True
 
     def _plan(self, incident: Incident, effect: Effect, now: datetime) -> Planned:
+        if isinstance(effect, SendInvitation):
+            return self._invitations.plan(incident, effect, now)
         planner = self._planners.get(effect.carried_by)
         return planner.plan(incident, effect, now) if planner else Dropped(effect=effect.id, why="it is not set up")
 

@@ -23,7 +23,8 @@ from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.rooms import Meeting
 from escalation.messages.calendar import CalendarEvent, icalendar
 from escalation.messages.mail import Mail
-from tests.support.company import example_data
+from sandbox.server import running
+from tests.support.company import example_data, user
 from tests.support.outside_services import Mail as Taken
 from tests.support.outside_services import MailServer
 from tests.support.story import shipped
@@ -209,6 +210,27 @@ def test_one_bad_address_spoils_no_other(invited: Invited, reply: str) -> None:
     assert len(others) == len(set(others)) > 2
     refused = [e for e in invited.parts.now(incident).timeline if e.kind is EntryKind.REFUSED]
     assert (count, bool(refused)) == ((0, True) if reply.startswith("550") else (1, False))
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_who_left_the_workspace_is_invited_to_no_review(smtp: MailServer, silent: bool) -> None:
+    """They are named with the reason, the others are invited; while Slack is silent nobody is taken for gone."""
+    with running() as workspace, redis_of("valkey") as redis:
+        parts = works(redis, workspace, company=Company.model_validate(example_data() | {"meeting_url": LINK}))
+        parts.service.set_up = {Via.MAIL}
+        parts.context = through(parts.context, mail=MailClient(smtp.url, SENDER))
+        invited = Invited(parts, smtp)
+        incident = invited.declare()
+        invited.do(incident, Acknowledge(by=user("dana")))
+        parts.control(f"users/{user('dana')}", deleted=True)
+        if silent:
+            parts.control("faults", method="users.info", kind="error", error="internal_error", times=None)
+        closed = invited.do(incident, RESOLVE.model_copy(update={"by": user("omar")}))
+        emails = {to for to, _ in invited.events("review")}
+        assert len(emails) > 2
+        assert ("dana@example.com" in emails) is silent
+        why = [e.why for e in closed.timeline if e.kind is EntryKind.REFUSED and e.people == (user("dana"),)]
+        assert why == ([] if silent else ["the account is deactivated"])
 
 
 def test_no_mail_server_or_no_wish_no_invitation(invited: Invited) -> None:
