@@ -16,12 +16,16 @@ BEHIND = timedelta(minutes=3)  # real time, whatever the speed of the policy's c
 
 
 class StandIn(Frozen):
-    """A page that Slack sends by itself at `post_at` (epoch seconds), unless that of `due` went through."""
+    """A page that Slack sends by itself at `post_at` (epoch seconds), unless that of `due` went through.
+
+    `private`: it has no words of the incident. One that has some is called off when the incident becomes private.
+    """
 
     incident: str
     person: PersonId
     tier: int
     due: datetime
+    private: bool = False
 
     @property
     def post_at(self) -> int:
@@ -36,7 +40,7 @@ class StandIn(Frozen):
     @property
     def key(self) -> str:
         """What tells it from the others."""
-        return f"{self.incident}:{self.person}:{self.post_at}"
+        return f"{self.incident}:{self.person}:{self.post_at}{':private' if self.private else ''}"
 
 
 def stand_ins(incident: Incident, ahead: Iterable[Upcoming]) -> Iterator[StandIn]:
@@ -46,10 +50,13 @@ def stand_ins(incident: Incident, ahead: Iterable[Upcoming]) -> Iterator[StandIn
     for coming in ahead:
         urgent = [tier for tier in coming.tiers if incident.policy.is_urgent(tier)]
         for person in coming.people if urgent else ():
-            yield StandIn(incident=incident.id, person=person, tier=min(urgent), due=coming.due)
+            due, private = coming.due, incident.private
+            yield StandIn(incident=incident.id, person=person, tier=min(urgent), due=due, private=private)
 
 
 def is_awaited(stand_in: StandIn, incident: Incident) -> bool:
     """True while a page to its person is decided, and Slack has not taken it yet."""
+    if incident.private and not stand_in.private:
+        return False
     pending = (effect for effect in incident.effects if isinstance(effect, SendPage))
     return any((page := incident.page_to_send(e)) and page.person == stand_in.person for e in pending)

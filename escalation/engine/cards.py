@@ -119,12 +119,17 @@ def finalise(change: Change, *copy_ids: str, redact: bool = False) -> None:
 
 
 def redact_public(change: Change) -> None:
-    """Redact the public cards and messages: they only say that the matter moved."""
-    public = (c.id for c in change.incident.copies if not c.person and not c.redacted)
+    """Redact the public cards and messages, and those to people who are not of it: they only say that it moved."""
+    public = (c.id for c in change.incident.copies if is_card_public(c, change.incident) and not c.redacted)
     finalise(change, *public, redact=True)
     for post in change.incident.posts:
         if is_public(post, change.incident) and not post.redacted:
             _set_post(change, post.model_copy(update={"redacted": True, "asks": ()}))
+
+
+def is_card_public(copy: Copy, incident: Incident) -> bool:
+    """True if others than an incident's people may read a card or a reminder, as whoever was reminded in person."""
+    return not copy.person or copy.person not in incident.people()
 
 
 def is_public(post: Post, incident: Incident) -> bool:

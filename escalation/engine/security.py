@@ -5,7 +5,7 @@ from escalation.config.rules.rooms import PhaseStart
 from escalation.config.tickets import ITEM_TICKETS
 from escalation.engine import cards, communications, paging, warroom
 from escalation.engine.change import Change
-from escalation.incident.effects import HideCanvas, SetTopic, Withdraw, Withdrawable
+from escalation.incident.effects import HideCanvas, RemindPerson, SetTopic, Tell, Withdraw, Withdrawable
 from escalation.incident.events.moves import MarkSecurity
 from escalation.incident.model import Incident
 from escalation.incident.responders import in_roles
@@ -27,6 +27,9 @@ def make_private(change: Change, event: MarkSecurity) -> None:
     change.add_effect(HideCanvas)
     warroom.delete_meeting(change)
     warroom.open_for(change, sorted(before.people() | {by}))
+    for effect in change.incident.effects:
+        if isinstance(effect, Tell | RemindPerson):  # on their way: whoever gets them is to do something about it
+            change.let_in(effect.person)
     change.say(entry)
     change.say(_note_exposure(change, before, event))
     if change.incident.phase < 0:
@@ -56,7 +59,8 @@ def _note_exposure(change: Change, before: Incident, event: MarkSecurity) -> Ent
     public = [post for post in before.posts if cards.is_public(post, before)]
     rooms = [before.room.channel] if before.room else []
     channels = [*cards_in, *(p.channel for p in public if p.place != DIRECT), *rooms, *event.named_in]
-    told = tuple(dict.fromkeys(post.person for post in public if post.place == DIRECT))
+    reminded = (copy.person for copy in before.copies if copy.person and cards.is_card_public(copy, before))
+    told = tuple(dict.fromkeys((*(post.person for post in public if post.place == DIRECT), *reminded)))
     sent = [post.place for post in before.posts if not post.channel and not post.person]
     more = [ITEM_TICKETS] if event.item_tickets else []
     by_hand = [m for owed in before.communications if owed.by and owed.state is OwedState.DONE for m in owed.through]

@@ -43,7 +43,8 @@ MOST_CALLS = 20  # of either kind in a round, each a second or less: the lease o
 CALL_OFF, SCHEDULE = Budget("call-off", 60 / 45, 20), Budget("scheduled", 60 / 45, 20)
 POSTED_WITHIN = timedelta(minutes=2)  # after its time Slack has posted it, or never will
 PROBLEM, REFUSED = "stand-ins", "slack:stand-ins"
-_OURS = re.compile(rf"{STOOD_IN} \((INC-[0-9]+-[0-9]+)\)")  # as bot.render.pages.stand_in writes it
+# As bot.render.pages.stand_in writes it: mark, severity, and a title unless the incident is private.
+_OURS = re.compile(rf"^\S+ \S+(?P<title> .*)?\. {STOOD_IN} \((?P<incident>INC-[0-9]+-[0-9]+)\)", re.DOTALL)
 REMEDY = "nothing: they page as always. Run the watchdog on another host, for the case that all of Tocsin is down"
 
 log = structlog.get_logger()
@@ -176,7 +177,7 @@ class _Round:
         """Adopt what stands in Slack: whose reply was lost, or whose record. Of an unknown incident it is not ours."""
         self._spend(SCHEDULE, "list")
         standing = {
-            (row.channel, row.post_at, found[1]): row
+            (row.channel, row.post_at, found["incident"], not found["title"]): row
             for row in self._slack.scheduled.standing()
             if (found := _OURS.search(row.text))
         }
@@ -192,10 +193,10 @@ class _Round:
             elif not row and not record.scheduled and record.stand_in.sends_at > self._now:
                 self._records.drop(record)
                 del self._known[key]
-        for (channel, post_at, incident), row in standing.items():
+        for (channel, post_at, incident, private), row in standing.items():
             if self._load(incident):
                 due = datetime.fromtimestamp(post_at, UTC) - BEHIND
-                somebody = StandIn(incident=incident, person=channel, tier=0, due=due)
+                somebody = StandIn(incident=incident, person=channel, tier=0, due=due, private=private)
                 self._keep(Record(stand_in=somebody, member="", channel=channel, scheduled=row.id))
 
     def _schedule(self, stand: StandIn) -> None:
@@ -292,6 +293,6 @@ class _Round:
             problems.clear(PROBLEM)
 
 
-def _place(record: Record) -> tuple[str, int, str]:
+def _place(record: Record) -> tuple[str, int, str, bool]:
     """What tells a message in Slack's queue from others of ours."""
-    return record.channel, record.stand_in.post_at, record.stand_in.incident
+    return record.channel, record.stand_in.post_at, record.stand_in.incident, record.stand_in.private

@@ -8,7 +8,7 @@ import pytest
 
 from bot.render.pages import STOOD_IN
 from escalation.dead_man import BEHIND
-from escalation.incident.events.moves import Acknowledge, Resolve
+from escalation.incident.events.moves import Acknowledge, MarkSecurity, Resolve
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.oncall import overrides
@@ -303,6 +303,20 @@ def test_of_a_private_incident_it_has_no_words(parts: Works) -> None:
     """Severity and id, as any other channel says them."""
     armed(parts, title="zebra crossing", impact="zebra", security=True)
     assert standing(parts)
+    assert "zebra" not in str(standing(parts))
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_when_an_incident_becomes_private_its_words_leave_slacks_queue(parts: Works, lost: bool) -> None:
+    """What stood there is replaced by messages without words, also when the records of them were lost."""
+    incident = armed(parts, title="zebra crossing")
+    assert "zebra" in str(standing(parts))
+    parts.service.handle(incident.id, MarkSecurity(by=incident.pages[0].person))
+    if lost:
+        parts.redis.delete(KEY)
+    keep(parts)
+    ahead = [up for up in parts.service.upcoming(parts.now(incident)) if up.tiers]
+    assert persons(parts, standing(parts)) == sorted(p for up in ahead for p in up.people)
     assert "zebra" not in str(standing(parts))
 
 
