@@ -122,8 +122,12 @@ class IncidentService:
             event = event.model_copy(update={"repeats": self._repeated(incident_id, event)})
         if isinstance(event, MarkSecurity):
             items = ActionItems(self.store.redis).of(incident_id)
-            tickets, named = any(i.ticket and not i.ticket.gone for i in items), self._posted.naming(incident_id)
-            event = event.model_copy(update={"item_tickets": tickets, "named_in": tuple(p.channel for p in named)})
+            tickets, named = any(i.ticket and not i.ticket.gone for i in items), list(self._posted.naming(incident_id))
+            places = {
+                "named_in": tuple(p.channel for p in named if not p.person),
+                "named_to": tuple(p.person for p in named if p.person),
+            }
+            event = event.model_copy(update={"item_tickets": tickets, **places})
         if isinstance(event, PublishUpdate):
             known_components(self.company.status_page, event.components)
         if isinstance(event, PostUpdate):
@@ -134,7 +138,7 @@ class IncidentService:
         after = self.store.update(incident_id, lambda before: decide(before, event, now, on_call))
         if isinstance(event, MarkSecurity) and after.private:
             ActionItems(self.store.redis).make_private(incident_id)
-            self._posted.hide(incident_id)
+            self._posted.hide(after)
             self.store.request_upkeep()
         if isinstance(event, Acknowledge):
             self._answer_test_pages(event.by, now)

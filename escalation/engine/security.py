@@ -60,7 +60,8 @@ def _note_exposure(change: Change, before: Incident, event: MarkSecurity) -> Ent
     rooms = [before.room.channel] if before.room else []
     channels = [*cards_in, *(p.channel for p in public if p.place != DIRECT), *rooms, *event.named_in]
     reminded = (copy.person for copy in before.copies if copy.person and cards.is_card_public(copy, before))
-    told = tuple(dict.fromkeys((*(post.person for post in public if post.place == DIRECT), *reminded)))
+    named = (person for person in event.named_to if person not in before.people())
+    told = tuple(dict.fromkeys((*(post.person for post in public if post.place == DIRECT), *reminded, *named)))
     sent = [post.place for post in before.posts if not post.channel and not post.person]
     more = [ITEM_TICKETS] if event.item_tickets else []
     by_hand = [m for owed in before.communications if owed.by and owed.state is OwedState.DONE for m in owed.through]

@@ -179,17 +179,19 @@ class Reminders:
             self._reports.mail(item)
             return None
         slack, tag = self._context.slack, Tag(item.id, 0)
+        member = self._members.member(item.to) if item.to else ""
 
         def send(channel: str) -> Sent:
             message = self._message(item)
             found = None if first else slack.find(channel, tag, record.began)
             sent = found or slack.post(channel, message, tag)
-            if not item.to:
-                self._posted.note(Posted(sent.channel, sent.ts, message.text, message.blocks))
+            posted = Posted(sent.channel, sent.ts, message.text, message.blocks, member)
+            if not member or posted.names_incident:
+                self._posted.note(posted)
             return sent
 
-        if item.to:
-            sent = send(slack.direct_channel(self._members.member(item.to)))
+        if member:
+            sent = send(slack.direct_channel(member))
             self._context.store.problems.clear(DIRECT)
             return sent
         return self._destinations.reach(item.channel, send)

@@ -287,13 +287,14 @@ class Run(_Move):
 class MarkSecurity(_Move):
     """Mark the incident as a security incident: it becomes private. `item_tickets`: its action items have tickets.
 
-    `named_in` are the channels of reports and handovers that name it.
+    `named_in` are the channels of reports and handovers that name it, `named_to` the people to whom a reminder did.
     """
 
     kind: Literal[Move.SECURITY] = Move.SECURITY
     why: Words = ""
     item_tickets: bool = False
     named_in: tuple[str, ...] = ()
+    named_to: tuple[PersonId, ...] = ()
 
 
 class Resolve(_Move):

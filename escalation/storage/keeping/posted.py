@@ -1,4 +1,6 @@
-"""Messages of ours in channels outside incidents, as Slack has them: forgetting and privacy reach them too.
+"""Messages of ours outside incidents, as Slack has them: forgetting and privacy reach them too.
+
+They are those in channels, and those to one person that name an incident.
 
 Keys: `tocsin:posted:{channel}:{ts}` JSON, for KEPT; `tocsin:posted:stale` those that read otherwise in Slack.
 """
@@ -6,11 +8,14 @@ Keys: `tocsin:posted:{channel}:{ts}` JSON, for KEPT; `tocsin:posted:stale` those
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from redis import Redis
+
+from escalation.incident.model import Incident
+from escalation.values import PersonId
 
 PREFIX = "tocsin:posted:"
 STALE = f"{PREFIX}stale"
@@ -20,12 +25,18 @@ _IDS = re.compile(r"INC-\d{8}-\d{3,}")
 
 @dataclass(frozen=True)
 class Posted:
-    """A message as it should read in Slack."""
+    """A message as it should read in Slack. `person`: whose direct messages it stands in."""
 
     channel: str
     ts: str
     text: str
     blocks: list[dict[str, Any]]
+    person: PersonId = ""
+
+    @property
+    def names_incident(self) -> bool:
+        """True if it names any incident."""
+        return bool(_IDS.search(json.dumps([self.text, self.blocks])))
 
 
 class PostedMessages:
@@ -36,7 +47,8 @@ class PostedMessages:
 
     def note(self, posted: Posted) -> None:
         """Keep what was posted."""
-        words = json.dumps({"text": posted.text, "blocks": posted.blocks}, ensure_ascii=False)
+        kept = {"text": posted.text, "blocks": posted.blocks} | ({"person": posted.person} if posted.person else {})
+        words = json.dumps(kept, ensure_ascii=False)
         self._redis.set(f"{PREFIX}{posted.channel}:{posted.ts}", words, ex=KEPT)
 
     def stale(self) -> Iterator[Posted]:
@@ -44,29 +56,26 @@ class PostedMessages:
         names: Any = self._redis.smembers(STALE)
         for name in sorted(str(raw, "utf-8") for raw in names):
             raw: Any = self._redis.get(name)
-            channel, _, ts = name.removeprefix(PREFIX).partition(":")
             if raw is None:
                 self._redis.srem(STALE, name)
             else:
-                stored = json.loads(raw)
-                yield Posted(channel, ts, stored["text"], stored["blocks"])
+                yield _posted(name, raw)
 
     def naming(self, incident_id: str) -> Iterator[Posted]:
         """Yield the messages that say anything about an incident."""
         for name in sorted(str(raw, "utf-8") for raw in self._redis.scan_iter(match=f"{PREFIX}*", count=1000)):
             raw: Any = self._redis.get(name) if is_posted(name) else None
             if raw and incident_id in _IDS.findall(str(raw, "utf-8")):
-                channel, _, ts = name.removeprefix(PREFIX).partition(":")
-                stored = json.loads(raw)
-                posted = Posted(channel, ts, stored["text"], stored["blocks"])
+                posted = _posted(name, raw)
                 if hidden(posted, incident_id) != posted:
                     yield posted
 
-    def hide(self, incident_id: str) -> None:
-        """Remove all that is said about an incident: it is private now."""
-        for posted in list(self.naming(incident_id)):
-            self.note(hidden(posted, incident_id))
-            self._redis.sadd(STALE, f"{PREFIX}{posted.channel}:{posted.ts}")
+    def hide(self, incident: Incident) -> None:
+        """Remove all that is said about an incident, which is private now, but to its own people."""
+        for posted in list(self.naming(incident.id)):
+            if posted.person not in incident.people():
+                self.note(hidden(posted, incident.id))
+                self._redis.sadd(STALE, f"{PREFIX}{posted.channel}:{posted.ts}")
 
     def shown(self, posted: Posted) -> None:
         """Note that Slack has a message as it should read, or not at all any more."""
@@ -81,7 +90,13 @@ def is_posted(key: str) -> bool:
 def hidden(posted: Posted, incident_id: str) -> Posted:
     """Return a message in which the lines and rows about an incident say nothing but that it is private."""
     text, blocks = _without(posted.text, incident_id), _without(posted.blocks, incident_id)
-    return Posted(posted.channel, posted.ts, text, blocks)
+    return replace(posted, text=text, blocks=blocks)
+
+
+def _posted(key: str, raw: bytes) -> Posted:
+    channel, _, ts = key.removeprefix(PREFIX).partition(":")
+    stored = json.loads(raw)
+    return Posted(channel, ts, stored["text"], stored["blocks"], stored.get("person", ""))
 
 
 def _without(value: Any, incident_id: str) -> Any:

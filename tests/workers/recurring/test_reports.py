@@ -99,6 +99,30 @@ def test_what_became_private_leaves_the_reports_that_named_it(parts: Works) -> N
     assert message["channel"] in exposed.fields["channels"]
 
 
+@pytest.mark.parametrize(("owner", "of_it"), [("mei", False), ("omar", True)])
+def test_what_became_private_leaves_the_reminders_that_named_it(parts: Works, owner: str, of_it: bool) -> None:
+    """Also in direct messages: whoever was reminded of an action item and is not of its incident reads it no more."""
+    incident = next(i for i in parts.store.recent() if i.facts.title.startswith("Search"))
+    parts.service.handle(incident.id, Acknowledge(by=user("omar")))
+    due, now = parts.clock().date() - DAY, parts.clock()
+    item = ActionItem("", "Close the hole in the search", user("omar"), now - 9 * DAY, owner=user(owner), due=due)
+    ActionItems(parts.redis).add(incident.id, lambda new: replace(item, id=new))
+    Reminders(parts.context).send_due(now)
+    [channel] = [c["id"] for c in parts.look("control/state")["channels"] if c.get("user") == user(owner)]
+
+    def direct() -> str:
+        return str(parts.look("control/state")["messages"][channel])
+
+    assert "Close the hole" in direct()
+    parts.service.handle(incident.id, MarkSecurity(by=user("dana"), why="A leak"))
+    PostedRounds(parts.context, lambda: False).run()
+    assert ("Close the hole" in direct()) is of_it
+    assert incident.id in direct()
+    [exposed] = [e for e in parts.now(incident).timeline if e.kind is EntryKind.EXPOSED]
+    assert (user(owner) in exposed.people) is not of_it
+    assert channel not in exposed.fields["channels"]
+
+
 def test_it_is_posted_once_though_the_answer_is_lost(parts: Works) -> None:
     """A round after it finds it in the channel, and another posts nothing."""
     reminders = plan(parts, every="day")

@@ -64,7 +64,7 @@ class SearchRounds:
 
     def _hide(self, private: Incident) -> None:
         """Take back what was said of it: in reports, and under open incidents like it or those that it duplicated."""
-        self._posted.hide(private.id)
+        self._posted.hide(private)
         naming = (EntryKind.ALIKE, EntryKind.PREVENTION)
         still_open = (i for i in self._context.store.open_incidents() if any(map(i.latest, naming)))
         cancelled = (e for e in private.timeline if e.kind is EntryKind.CANCELLED)
