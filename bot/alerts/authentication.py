@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
@@ -19,23 +20,32 @@ def has_token(received: Received, tokens: Sequence[str], routing_key: str = "") 
 
     Also as the routing key, which may be `TOKEN.SERVICE`.
     """
-    given = [*_authorization(received), received.headers.get("x-tocsin-token", ""), received.query.get("token", "")]
-    given += [routing_key, routing_key.rpartition(".")[0]]
+    headers = [*_authorization(received), *_listed(received.headers.get("x-tocsin-token", ""))]
+    given = [*headers, received.query.get("token", ""), routing_key, routing_key.rpartition(".")[0]]
     return any(_same(token, candidate) for token in tokens for candidate in given if token and candidate)
 
 
 def _authorization(received: Received) -> list[str]:
-    scheme, _, credentials = received.headers.get("authorization", "").partition(" ")
-    credentials = credentials.strip()
-    if scheme.lower() in ("bearer", "geniekey", "token"):
-        return [credentials.removeprefix("token=")]
-    if scheme.lower() == "basic":
-        try:
-            _, _, password = base64.b64decode(credentials, validate=True).decode("utf-8", "replace").partition(":")
-        except (binascii.Error, ValueError):
-            return []
-        return [password]
-    return []
+    """What stands in the Authorization header: of several, as a proxy may add one, all."""
+    found = list[str]()
+    for value in _listed(received.headers.get("authorization", "")):
+        scheme, _, credentials = value.partition(" ")
+        if scheme.lower() in ("bearer", "geniekey", "token"):
+            found.append(credentials.strip().removeprefix("token="))
+        if scheme.lower() == "basic":
+            with contextlib.suppress(binascii.Error, ValueError):
+                found += _texts(base64.b64decode(credentials.strip(), validate=True).partition(b":")[2])
+    return found
+
+
+def _listed(value: str) -> list[str]:
+    """The values of a header, in both readings of what is beyond ASCII: tokens hold no commas."""
+    return [text.strip() for part in value.split(",") for text in _texts(part.encode("latin-1", "replace"))]
+
+
+def _texts(raw: bytes) -> list[str]:
+    """What bytes of a header mean: Latin-1 by the standard, and UTF-8 as most send it."""
+    return [raw.decode("latin-1")] if raw.isascii() else [raw.decode("latin-1"), raw.decode("utf-8", "replace")]
 
 
 def hex_signature(received: Received, header: str, secrets: Sequence[str], prefix: str = "") -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 MAX_UNPACKED = 1_000_000  # bytes
+MAX_ENCODINGS = 3  # of one body
+GZIP = b"\x1f\x8b"  # begins each of its members
 MAX_ITEMS = 20_000  # alerts of one body: more than a megabyte holds, for an end that is left out never comes again
 
 
@@ -29,20 +31,39 @@ def parse_json(body: bytes) -> "Document":
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:
-    """Undo a Content-Encoding, within the limit of a body that is sent plain. Raises Unreadable."""
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return body
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise Unreadable(f"its Content-Encoding is {encoding}: send gzip, or none"[:200])
+    """Undo a Content-Encoding, the last of several first, within the limit of a plain body. Raises Unreadable."""
+    encodings = [part.strip().lower() for part in encoding.split(",")]
+    if len(encodings) > MAX_ENCODINGS:
+        raise Unreadable(f"it has more than {MAX_ENCODINGS} Content-Encodings")
+    for one in reversed(encodings):
+        if one in ("gzip", "x-gzip", "deflate"):
+            body = _inflated(body, one)
+        elif one not in ("", "identity"):
+            raise Unreadable(f"its Content-Encoding is {one}: send gzip, or none"[:200])
+    return body
+
+
+def _inflated(packed: bytes, encoding: str) -> bytes:
+    """Unpack gzip, of one member or several, and deflate, which some send without the header that it should have."""
+    plain, wbits = b"", zlib.MAX_WBITS | 32  # either header
+    if encoding == "deflate" and not _has_header(packed):
+        wbits = -zlib.MAX_WBITS
     try:
-        reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either header
-        plain = reader.decompress(body, MAX_UNPACKED)
+        while packed:
+            reader = zlib.decompressobj(wbits)
+            plain += reader.decompress(packed, MAX_UNPACKED + 1 - len(plain))
+            if not reader.eof or len(plain) > MAX_UNPACKED:
+                raise Unreadable(f"it is cut short, or more than {MAX_UNPACKED} bytes once unpacked")
+            packed = reader.unused_data if reader.unused_data.startswith(GZIP) else b""
     except zlib.error as error:
         raise Unreadable(f"it is no {encoding}: {error}"[:200]) from None
-    if not reader.eof:
-        raise Unreadable(f"it is cut short, or more than {MAX_UNPACKED} bytes once unpacked")
     return plain
+
+
+def _has_header(packed: bytes) -> bool:
+    """Check for the header of zlib (RFC 1950) or gzip."""
+    zlib_header = packed[:1] and packed[0] & 0x0F == 8 and int.from_bytes(packed[:2]) % 31 == 0
+    return packed.startswith(GZIP) or bool(zlib_header)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -119,7 +119,7 @@ class Intake:
         raw = await request.body()
         if len(raw) > source.max_bytes:
             return JSONResponse({"error": f"the body has more than {source.max_bytes} bytes"}, status_code=413)
-        headers = {name: value for name, value in request.headers.items() if name != CONFIRMED}
+        headers = _headers(request)
         query = dict(request.query_params) if request.scope["query_string"] else {}  # most have none
         received = Received(raw, headers, query, path)
         try:
@@ -135,7 +135,7 @@ class Intake:
         if self._secrets.is_closed(source):
             self._say_closed(source)
             return _unknown()
-        if not self._lets_in(source, Received(b"", dict(request.headers), dict(request.query_params))):
+        if not self._lets_in(source, Received(b"", _headers(request), dict(request.query_params))):
             return self._turn_away(source)
         body = await self._keeper.stored(asked.replace("-", ""))
         if body is None or body.source != source.name:
@@ -198,6 +198,15 @@ class Intake:
     @staticmethod
     def _needed(source: Source) -> str:
         return f"ALERTS_TOKEN or {source.secret}" if source.verify else "ALERTS_TOKEN"
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """The headers by name; of one that is there twice all values, as RFC 9110 puts them together."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    headers.pop(CONFIRMED, None)
+    return headers
 
 
 def _body(source: Source, received: Received) -> Body:

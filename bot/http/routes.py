@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 import structlog
 from slack_bolt.adapter.starlette.async_handler import to_async_bolt_request, to_starlette_response
@@ -12,8 +13,9 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.bot import Bot
 from bot.http.alerts import Intake, alert_routes, larger_bodies
@@ -28,9 +30,11 @@ from bot.http.subscribers import subscriber_routes
 from bot.http.trackers import tracker_routes
 from bot.http.turns import TakeTurns, Turns
 from bot.keeper import Kept
+from escalation.storage.answers.person_links import INCIDENTS, REPORTS
 
 WRONGLY_SIGNED = "requests that say they are Slack's are refused: the signature is wrong or old"
 SIGNING_REMEDY = "if commands and buttons do nothing, correct SLACK_SIGNING_SECRET, and this host's clock"
+PAGES = (INCIDENTS, REPORTS)  # with links relative to them; the status page leads to its own by itself
 PROBE_TIMEOUT = 3.0  # seconds that a health check may take
 log = structlog.get_logger("bot")
 # Commands and clicks, as Slack encodes them: it wants an empty acknowledgement. Bolt answers the rest.
@@ -76,8 +80,34 @@ def web_app(bot: Bot) -> Starlette:
     routes = [*probes, *alerts, *answers, *status, *([] if bot.socket else [_slack_over_http(bot)])]
     larger = larger_bodies(bot.deps.alert_secrets) if bot.keeper else {}
     turns = Turns(lambda: bot.access.ack_first.busy)
-    behind = [Middleware(TakeTurns, turns=turns), Middleware(Limits, larger=larger)]
-    return Starlette(routes=routes, middleware=[*first, *behind])
+    behind = [Middleware(Slashes), Middleware(TakeTurns, turns=turns), Middleware(Limits, larger=larger)]
+    app = Starlette(routes=routes, middleware=[*first, *behind])
+    app.router.redirect_slashes = False
+    return app
+
+
+class Slashes:
+    """ASGI middleware: a machine is served all the same, a browser is led to the page by its name alone.
+
+    Starlette redirects both to what `Host` says, and without TLS behind a proxy that ends it: an alert would go there
+    with its secret in the clear, or not at all.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and not path.startswith("/status/"):
+            name = path.rstrip("/").rsplit("/", 1)[-1]
+            if f"{path}/" in PAGES or (path.endswith("/") and path not in PAGES and path.startswith(PAGES)):
+                query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+                to = f"../{quote(name)}" if path.endswith("/") else f"{quote(name)}/"
+                await RedirectResponse(to + query, 308)(scope, receive, send)
+                return
+            if path.endswith("/") and path not in PAGES:
+                scope = {**scope, "path": path.rstrip("/") or "/"}
+        await self._app(scope, receive, send)
 
 
 def _intake(bot: Bot) -> Callable[[], Kept]:

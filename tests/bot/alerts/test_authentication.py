@@ -44,6 +44,29 @@ def test_a_token_lets_in_wherever_it_stands(token: str, headers: dict[str, str])
     assert has_token(Received(b""), TOKENS, routing_key=f"{token}.checkout")
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+def test_a_token_beyond_ascii_lets_in(charset: str) -> None:
+    """A header's bytes come as Latin-1 text, whatever its sender wrote; nobody else is let in by it."""
+    token = "clé-de-l-hôtel"
+    sent, password = token.encode(charset).decode("latin-1"), base64.b64encode(f"usér:{token}".encode(charset)).decode()
+    for headers in (
+        {"authorization": f"Bearer {sent}"},
+        {"authorization": f"Basic {password}"},
+        {"x-tocsin-token": sent},
+    ):
+        assert has_token(Received(b"", headers), (token,))
+        assert not has_token(Received(b"", headers), ("cle-de-l-hotel", "cl?-de-l-h?tel", "ключ"))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_header_that_stands_twice_lets_in_by_either(order: int) -> None:
+    """A proxy adds one of its own, before or after the sender's; two wrong ones stay wrong."""
+    two = ["Bearer new-token", basic("somebody:wrong")][::order]
+    assert has_token(Received(b"", {"authorization": ", ".join(two)}), TOKENS)
+    assert has_token(Received(b"", {"x-tocsin-token": ", ".join(["wrong", "old-token"][::order])}), TOKENS)
+    assert not has_token(Received(b"", {"authorization": "Bearer wrong, Bearer also-wrong"}), TOKENS)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -4,7 +4,7 @@ import copy
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +324,29 @@ def test_a_packed_body_is_read(encoding: str) -> None:
     assert only("alertmanager", packed, headers={"content-encoding": encoding}).title == "checkout 5xx above 5%"
 
 
+def raw_deflate(plain: bytes) -> bytes:
+    """As some clients send what they call deflate: without its header."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(plain) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        pytest.param("deflate", raw_deflate, id="raw deflate"),
+        pytest.param("deflate", lambda raw: zlib.compress(raw, level=0, wbits=9), id="small window"),
+        pytest.param("gzip", lambda raw: gzip.compress(raw[:99]) + gzip.compress(raw[99:]), id="two members"),
+        pytest.param("gzip", lambda raw: gzip.compress(raw) + b"\0" * 64, id="padded"),
+        pytest.param("gzip, identity", gzip.compress, id="and nothing"),
+        pytest.param("deflate,gzip", lambda raw: gzip.compress(zlib.compress(raw)), id="twice"),
+    ],
+)
+def test_a_body_is_read_however_it_was_packed(encoding: str, packed: Callable[[bytes], bytes]) -> None:
+    """As RFC 9110 allows it, and as it is sent all the same; the last encoding is undone first."""
+    raw = body("alertmanager/captured_0.25_firing.json")
+    assert only("alertmanager", packed(raw), headers={"content-encoding": encoding}).title == "checkout 5xx above 5%"
+
+
 @pytest.mark.parametrize(
     ("encoding", "packed", "why"),
     [
@@ -333,6 +356,9 @@ def test_a_packed_body_is_read(encoding: str) -> None:
         pytest.param("gzip", gzip.compress(b'{"alerts": []}')[:-12], "cut short", id="cut short"),
         pytest.param("gzip", b'{"alerts": []}', "it is no gzip", id="plain"),
         pytest.param("br", b"\x0b\x02\x80[]\x03", "send gzip, or none", id="brotli"),
+        pytest.param("gzip, br", b"\x0b\x02\x80[]\x03", "send gzip, or none", id="brotli last"),
+        pytest.param("gzip", gzip.compress(b" " * 900_000) * 2, "more than 1000000 bytes", id="huge together"),
+        pytest.param("gzip,gzip,gzip,gzip", b"", "more than 3 Content-Encodings", id="packed without end"),
     ],
 )
 def test_a_packed_body_that_cannot_be_read_says_why(encoding: str, packed: bytes, why: str) -> None:
