@@ -25,14 +25,16 @@ from escalation.incident.events.moves import (
 from escalation.incident.events.news import CheckpointDue, ReviewSeen, RolesChanged
 from escalation.incident.model import Incident
 from escalation.incident.state.alerts import AlertSummary
-from escalation.incident.state.facts import Facts
+from escalation.incident.state.facts import Facts, Ongoing
 from escalation.notify.mailboxes import Mailboxes
 from escalation.oncall.overrides import answer_test_pages
 from escalation.oncall.roster import Roster, roster
 from escalation.oncall.schedule import OncallState
 from escalation.reviews.action_items import ItemState
+from escalation.status_page.maintenance import in_progress
 from escalation.storage.action_items import ActionItems
 from escalation.storage.keeping.posted import PostedMessages
+from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.storage.reviews import Reviews
 from escalation.storage.store import Store
 from escalation.values import PersonId
@@ -103,7 +105,16 @@ class IncidentService:
         speed = self.speed if drill_speed is None else drill_speed
         moment = {"speed": speed, "drill": drill_speed is not None, "others": others}
         invitations = self.company.invitations if Via.MAIL in self.set_up else ()
-        return terms.model_copy(update=moment | {"own_meetings": self.own_meetings, "invitations": invitations})
+        moment |= {"own_meetings": self.own_meetings, "maintenance": self._maintenance(facts.service, now)}
+        return terms.model_copy(update=moment | {"invitations": invitations})
+
+    def _maintenance(self, service: str, now: datetime) -> tuple[Ongoing, ...]:
+        """Return the planned maintenance of a service that is in progress."""
+        page = self.company.status_page
+        if page is None or service not in page.components:
+            return ()
+        windows = in_progress(PlannedMaintenance(self.store.redis).all(page.maintenance), now)
+        return tuple(Ongoing(title=w.title, ends=w.ends) for w in windows if service in w.components)
 
     def handle(self, incident_id: str, event: Event) -> Incident:
         """Apply an event: a move, a due checkpoint, an outcome. Returns the incident as it stands afterwards."""
@@ -116,6 +127,7 @@ class IncidentService:
                     "vendor": self.company.vendor_of(event.service),
                     "runbook": (service.runbook or "") if service else "",
                     "links": service.links if service else {},
+                    "maintenance": self._maintenance(event.service, now),
                 }
             )
         if isinstance(event, RootCause | Resolve | PlanReview | Edit):

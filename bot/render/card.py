@@ -37,7 +37,7 @@ from escalation.incident.state.pages import Page, PageState
 from escalation.incident.tickets import TicketState, ticket_state
 from escalation.messages.communications import task_name
 from escalation.messages.entries.notices import duration, war_room
-from escalation.messages.entries.paging import refused
+from escalation.messages.entries.paging import refused, under_maintenance
 from escalation.messages.entries.rooms import LEADS
 from escalation.messages.reminders import task_state
 from escalation.messages.reviews import missing_words
@@ -341,6 +341,7 @@ def _shortcomings(incident: Incident) -> list[str]:
 def _at_hand(incident: Incident) -> list[str]:
     """Lines below the buttons that are not folded: what is promised, and what fails."""
     return [
+        *map(render, under_maintenance(incident)),
         *_service_links(incident),
         *_eta(incident),
         *_communications(incident),

@@ -43,6 +43,7 @@ def new_incident(incident_id: str, event: Declare, now: datetime) -> Incident:
         hotline=terms.hotline,
         runbook=terms.runbook,
         links=terms.links,
+        maintenance=terms.maintenance,
         public_means=terms.public_means,
         ways=terms.ways,
         public_page=terms.public_page,

@@ -199,6 +199,7 @@ def edit(change: Change, event: moves.Edit) -> None:
     change.set(facts=facts.model_copy(update=changed))
     if "service" in changed:
         change.set(team=event.team or "", vendor=event.vendor or "", runbook=event.runbook, links=event.links)
+        change.set(maintenance=event.maintenance)
     fields = {name: str(value) for name, value in changed.items()}
     change.say(change.note(EntryKind.EDITED, by=event.by, fields=fields))
     if "service" in changed:

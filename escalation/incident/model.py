@@ -25,7 +25,7 @@ from escalation.incident.state.alerts import AlertSummary
 from escalation.incident.state.checkpoints import Checkpoint
 from escalation.incident.state.communications import OwedCommunication
 from escalation.incident.state.entries import Entry, EntryKind
-from escalation.incident.state.facts import Facts, Resolution, Signed, Status
+from escalation.incident.state.facts import Facts, Ongoing, Resolution, Signed, Status
 from escalation.incident.state.former import Former, Stretch
 from escalation.incident.state.leads import Lead
 from escalation.incident.state.pages import Page, PageState
@@ -59,7 +59,8 @@ class Incident(Frozen):
     hand: what was sent into their threads may still stand there. `alerted_by` are the paging services that know the
     incident (once `alerted`; empty of an older one: PagerDuty), `alert_face` is what they were told last.
     `redrawn_at`: a time on the card had passed then. `issue` is its ticket in a tracker. `repeats` is the earlier
-    incident of the same service and `cause_category`. `runbook` and `links` (name -> address) are the service's.
+    incident of the same service and `cause_category`. `runbook` and `links` (name -> address) are the service's,
+    and `maintenance` was in progress for it at the declaration.
     `hidden` are incidents whose words stood here before they became private.
     `chain` is the hash chain over the timeline; the store extends it at each commit. `heard` counts the events about
     messages in its places (MessageNoted).
@@ -84,6 +85,7 @@ class Incident(Frozen):
     hotline: str = ""
     runbook: str = ""
     links: dict[str, str] = {}
+    maintenance: tuple[Ongoing, ...] = ()
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False

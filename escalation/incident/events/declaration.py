@@ -10,7 +10,7 @@ from escalation.config.policy import SeverityPolicy
 from escalation.config.rules.communications import ListName, Means
 from escalation.config.tickets import Tickets
 from escalation.incident.state.alerts import AlertSummary
-from escalation.incident.state.facts import Facts
+from escalation.incident.state.facts import Facts, Ongoing
 from escalation.incident.state.rooms import Room
 from escalation.values import Frozen, PersonId
 
@@ -27,7 +27,7 @@ class Terms(Frozen):
     """Terms of a declaration, from the configuration and the moment: frozen into the incident.
 
     `team` owns the affected service; `vendor` is the contact for it, in words, `runbook` and `links` (name -> address)
-    are its own; `hotline` is the company's; `public_means` are the public channels
+    are its own, and so is `maintenance` in progress; `hotline` is the company's; `public_means` are the public channels
     that the company has (None: all); `public_page`: it has a status page of ours. `own_meetings`: a meeting is made for
     each war room, and `meeting_url` is for where that fails. `invitations` are the meetings to invite to by mail.
     `others` are the open incidents that a war room would be shared with.
@@ -45,6 +45,7 @@ class Terms(Frozen):
     hotline: str = ""
     runbook: str = ""
     links: dict[str, str] = {}
+    maintenance: tuple[Ongoing, ...] = ()
     public_means: tuple[Means, ...] | None = None
     ways: OtherWays = OtherWays()
     public_page: bool = False

@@ -10,7 +10,7 @@ from escalation.config.policy import Severity, SeverityPolicy
 from escalation.config.status_page import ComponentState
 from escalation.incident.effects import Reminded
 from escalation.incident.reach import How
-from escalation.incident.state.facts import Detection, Status
+from escalation.incident.state.facts import Detection, Ongoing, Status
 from escalation.incident.state.leads import Lead
 from escalation.times import Zone
 from escalation.values import Frozen, PersonId
@@ -162,6 +162,7 @@ class Edit(_Move):
     vendor: str | None = None
     runbook: str = ""
     links: dict[str, str] = {}
+    maintenance: tuple[Ongoing, ...] = ()
     repeats: str = ""
 
 

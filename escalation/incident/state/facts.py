@@ -55,6 +55,13 @@ class Facts(Frozen):
         return getattr(self, what) is True
 
 
+class Ongoing(Frozen):
+    """Planned maintenance in progress: its title, and until when."""
+
+    title: str
+    ends: datetime
+
+
 class Signed(Frozen):
     """A fact, with who stated it and when."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry
 from escalation.incident.state.pages import Page, PageState
-from escalation.text import Line, Lines, Person, Strong, Time, agree, line, people
+from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, agree, line, people
 from escalation.times import spoken_duration
 
 
@@ -17,7 +17,24 @@ def page_reason(incident: Incident, page_n: int) -> Lines:
         line(Strong("You're being paged: "), _as_whom(page), ".", *_count(incident, page)),
         line("Why: ", *_why(page), "."),
         *(line("Also: ", other.why, ".") for other in _at_once_with(incident, page)),
+        *under_maintenance(incident),
         *((_ask(incident, page),) if is_open else ()),
+    )
+
+
+def under_maintenance(incident: Incident) -> Lines:
+    """Say that the service was in planned maintenance when it was declared: it may be the reason."""
+    return tuple(
+        line(
+            "🛠️ ",
+            Strong("In planned maintenance"),
+            ": ",
+            Verbatim(ongoing.title),
+            ", until ",
+            Time(ongoing.ends, clock=False),
+            ".",
+        )
+        for ongoing in incident.maintenance
     )
 
 
