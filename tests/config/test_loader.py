@@ -236,6 +236,22 @@ def test_roles_that_do_not_fit_the_policy_are_warnings(tmp_path: Path) -> None:
     assert loaded.gaps == ()
 
 
+def test_a_list_or_webhook_that_nothing_is_sent_to_is_a_warning(tmp_path: Path) -> None:
+    """KARS tells customers by the status page alone; what it does use is no doubt, and Beauty AI uses all."""
+    lists = "lists: {stakeholders: {mail: board@example.com}, customers: {mail: reader@example.com}}\n"
+    hook = "public_webhooks: {support_portal: {url: https://example.com/, secret_env: PORTAL}}\n"
+
+    def said(text: str) -> list[str]:
+        (tmp_path / "c.yml").write_text(text, encoding="utf-8")
+        return [w.text for w in load(tmp_path / "c.yml").warnings if "policy" in w.text and "nothing" in w.text]
+
+    assert said(GOOD + lists + hook) == [
+        "policy kars sends this list nothing; give one of its communications `through: customer_mail`",
+        "policy kars sends nothing there; give one of its communications `through: support_portal`",
+    ]
+    assert said((GOOD + lists + hook).replace("policy: kars", "policy: beauty")) == []
+
+
 def test_a_first_tier_with_nobody_is_a_gap(tmp_path: Path) -> None:
     """A severity that would page nobody at first is more than a warning."""
     text = GOOD.replace("  on_call: rotation primary\n", "").replace("resolve: [on_call]", "resolve: [backup]")

@@ -209,6 +209,7 @@ def _warnings(source: Source, company: Company, policy: Policy) -> Iterator[Find
         alert_checks.missing_severities(company, policy),
         alert_checks.doubtful_routes(company.alerts, policy, ALL_SOURCES),
         action_checks.open_addresses(company),
+        policy_checks.untold(company, policy),
         _cut_names(company),
     )
     yield from (source.finding(place, text) for place, text in doubts)

@@ -1,10 +1,14 @@
-"""Find checkpoints of a policy that have less effect than they promise."""
+"""Find checkpoints of a policy that have less effect than they promise, and whom no policy tells anything."""
 
 from collections.abc import Iterator
 
+from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.config.references import Path
 from escalation.config.rules.checkpoints import PlannedCheckpoint
+from escalation.config.rules.communications import ListName, Means
+
+TO_LISTS = {Means.SLACK, Means.MAIL, Means.CUSTOMER_MAIL}
 
 
 def ineffective_checkpoints(policy: Policy) -> Iterator[tuple[Path, str]]:
@@ -18,6 +22,27 @@ def ineffective_checkpoints(policy: Policy) -> Iterator[tuple[Path, str]]:
             if plan.offer and not (plan.say or plan.team):
                 text = f"checkpoint {plan.id} offers buttons and has no message for them; add `say: …` or `team: true`"
                 yield (*place, "offer"), text
+
+
+def untold(company: Company, policy: Policy) -> Iterator[tuple[Path, str]]:
+    """Find lists and webhooks to which nothing is ever sent."""
+    rules = policy.severities.values()
+    plans = [plan for each in rules for plan in each.communications]
+    told = {name for plan in plans if TO_LISTS & set(plan.through) for name in plan.lists}
+    told |= {name for each in rules if each.review for name in each.review.mail}
+    told |= {name for report in (policy.reports if company.reports is None else company.reports) for name in report.to}
+    for name in company.lists:
+        if name not in told:
+            key = f"through: {Means.CUSTOMER_MAIL}" if name is ListName.CUSTOMERS else f"to: {name}"
+            yield (
+                ("lists", name),
+                f"policy {policy.name} sends this list nothing; give one of its communications `{key}`",
+            )
+    through = {means for plan in plans for means in plan.through}
+    for means in company.public_webhooks:
+        if means not in through:
+            text = f"policy {policy.name} sends nothing there; give one of its communications `through: {means}`"
+            yield ("public_webhooks", means), text
 
 
 def _overtaken(plan: PlannedCheckpoint, others: tuple[PlannedCheckpoint, ...]) -> str:
