@@ -14,11 +14,16 @@ async def send(monitoring: Monitoring, name: str, *, ended: bool) -> str:
     """
     sample = {sample.name: sample for sample in monitoring.samples}[name]
     url, body = f"{monitoring.url}/{name}", sample.ended if ended else sample.firing
-    headers = {**monitoring.headers, "content-type": "application/json"}
+    if body is None:
+        return f"{sample.title} never says that an alert is over."
+    headers = {"content-type": "application/json", **body.headers}
+    encoded = [
+        (name.encode(), value.encode()) for name, value in headers.items()
+    ]  # the client refuses what is no ASCII
     # The environment's proxies are for the outside world; the app is here.
     async with httpx2.AsyncClient(trust_env=False, timeout=TIMEOUT) as client:
         try:
-            response = await client.post(url, content=body, headers=headers)
+            response = await client.post(url, content=body.raw, headers=encoded)
         except httpx2.HTTPError:
             return f"Nothing answers at {url}. Is the app running?"
     return "" if response.is_success else f"{url} answered {response.status_code}."

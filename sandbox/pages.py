@@ -28,7 +28,7 @@ def state(workspace: Workspace, user: str) -> Json:
         "shortcuts": [
             {"name": row.name, "callback_id": row.callback_id, "type": row.type} for row in workspace.setup.shortcuts
         ],
-        "alerts": [{"name": row.name, "title": row.title} for row in _samples(workspace)],
+        "alerts": [{"name": a.name, "title": a.title, "ends": a.ended is not None} for a in _samples(workspace)],
         "usergroups": [
             {"id": row.id, "handle": row.handle, "name": row.name, "users": list(row.users)}
             for row in workspace.usergroups.values()

@@ -1,7 +1,7 @@
 """What a workspace is told at start: the app, its tokens, its commands and shortcuts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 SCOPES = (
@@ -34,21 +34,28 @@ class Shortcut:
 
 
 @dataclass(frozen=True)
+class SampleBody:
+    """A body as a monitoring tool sends it, with the headers that let it in."""
+
+    raw: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SampleAlert:
-    """An alert as a monitoring tool sends it, and its end. `name` says where to; people read `title`."""
+    """An alert of a tool, and its end if it has one. `name` says where to; people read `title`."""
 
     name: str
     title: str
-    firing: bytes
-    ended: bytes
+    firing: SampleBody
+    ended: SampleBody | None = None
 
 
 @dataclass(frozen=True)
 class Monitoring:
-    """Sample alerts that the page can send, and where the app takes them: `POST {url}/{name}` with these headers."""
+    """Sample alerts that the page can send, and where the app takes them: `POST {url}/{name}`."""
 
     url: str
-    headers: Mapping[str, str]
     samples: tuple[SampleAlert, ...]
 
 

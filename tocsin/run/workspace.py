@@ -12,6 +12,7 @@ from tocsin.config.settings import ALERTS_TOKEN, SNS_TOPICS, Settings
 from tocsin.run import embedded
 
 if TYPE_CHECKING:
+    from bot.alerts.source import Source
     from sandbox.setup import Monitoring
 
 ADDRESS = "address"  # file in the workspace's folder, which holds the URL of the latest that ran there
@@ -29,28 +30,37 @@ def serve(settings: Settings) -> None:
 
 
 def monitoring(settings: Settings) -> "Monitoring | None":
-    """Sample alerts that the page can send: of each source that the token lets in. None without a token."""
+    """Sample alerts that the page can send: of each source that our token or signature lets in. None for none.
+
+    Nobody but Amazon can sign as Amazon does.
+    """
     from bot.alerts import samples
     from bot.alerts.sources import SOURCES
     from escalation.alerts.alert import AlertState
-    from sandbox.setup import Monitoring, SampleAlert
+    from sandbox.setup import Monitoring, SampleAlert, SampleBody
 
+    found = list[SampleAlert]()
+    for name in samples.names():
+        bodies = [samples.sample(name, state) for state in (AlertState.FIRING, AlertState.RESOLVED)]
+        sent = [SampleBody(raw, headers) for raw in bodies if (headers := _lets_in(settings, SOURCES[name], raw))]
+        if sent:
+            found.append(SampleAlert(name, SOURCES[name].title, *sent))
+    if mail_in := _lets_in(settings, SOURCES["mail"], samples.mail()):
+        form = {**mail_in, "content-type": "application/x-www-form-urlencoded"}
+        found.append(SampleAlert("mail", SOURCES["mail"].title, SampleBody(samples.mail(), form)))
+    return Monitoring(f"{settings.listen.url}/alerts", tuple(found)) if found else None
+
+
+def _lets_in(settings: Settings, source: "Source", raw: bytes) -> dict[str, str]:
+    """The headers that let a body in: its signature where the source has a secret of its own, else the token."""
+    from bot.alerts import samples
+
+    own = settings.sns_topics if source.secret == SNS_TOPICS else settings.alert_secrets.get(source.secret, ())
+    if own and not source.token_too:
+        secrets = settings.alert_secrets.get(source.secret, ())
+        return samples.signature(source.name, raw, secrets[0].get_secret_value()) if secrets else {}
     tokens = settings.alert_secrets.get(ALERTS_TOKEN, ())
-    signing = {name for name, several in settings.alert_secrets.items() if several}
-    signing |= {SNS_TOPICS} if settings.sns_topics else set()
-    bodies = tuple(
-        SampleAlert(
-            name,
-            SOURCES[name].title,
-            samples.sample(name, AlertState.FIRING),
-            samples.sample(name, AlertState.RESOLVED),
-        )
-        for name in samples.names()
-        if SOURCES[name].secret not in signing  # one that signs is not let in by the token
-    )
-    if not tokens:
-        return None
-    return Monitoring(f"{settings.listen.url}/alerts", {"x-tocsin-token": tokens[0].get_secret_value()}, bodies)
+    return {"x-tocsin-token": tokens[0].get_secret_value()} if tokens else {}
 
 
 def at_its_address(settings: Settings) -> Settings:
