@@ -95,17 +95,22 @@ class Board:
     def overrides(self) -> Iterator[Line]:
         """Lines for overrides that have not ended; of contradictory ones it is said which counts."""
         for override in self._state.overrides:
-            if override.ends > self._now and override.person in self._company.people:
+            if override.ends > self._now:
                 details = self._period(override.starts, override.ends, override.by, override.why)
+                known = override.person in self._company.people
                 yield line(
                     Strong(f"Override {override.id}: "),
-                    *self._people((override.person,)),
+                    *(self._people((override.person,)) if known else (override.person,)),
                     f" in {override.rotation}",
                     *details,
                     self._replaced(override),
                 )
 
     def _replaced(self, override: Override) -> str:
+        gone = [override.rotation] if override.rotation not in self._company.rotations else []
+        gone += [override.person] if override.person not in self._company.people else []
+        if gone:
+            return f". ⚠️ Does not count: {' and '.join(gone)} not in the configuration."
         later = replaced_by(override, self._company, self._state, self._now)
         if later is None:
             return ". ⚠️ Replaced by later overrides."

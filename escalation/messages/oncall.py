@@ -17,6 +17,7 @@ from escalation.oncall.reminders import (
     DueAsleep,
     DueEdit,
     DueGroupFault,
+    DueLeft,
     DueRelease,
     DueRestOffer,
     DueRestUnmet,
@@ -172,6 +173,20 @@ class Announcer:
                 line("From ", _day(c.at), ": ", *self._people(c.after), " instead of ", *self._people(c.before), ".")
                 for c in reminder.changes
             ),
+        )
+
+    def left(self, reminder: DueLeft) -> Lines:
+        """Render that somebody is not on call any more, since they or the rotation left the configuration."""
+        left, now = reminder.left, self._people(reminder.instead_on_call)
+        what = f"Override {left.number} does not count any more" if left.number else "A shift ended early"
+        gone = f"rotation {left.rotation}" if left.rotation not in self._company.rotations else left.person
+        by = (", by ", Person(left.by)) if left.by else ()
+        when = "now" if left.starts <= reminder.due else "then"
+        again = f"/incident oncall override {left.rotation} @person from … to …"
+        return (
+            line(Strong(f"⚠️ {what}: "), f"{gone} is not in the configuration."),
+            line(f"It was {left.person}'s, in {left.rotation}", *_stretch(left.starts, left.ends), *by, "."),
+            line(f"On call {when}: ", *now, f". To arrange it anew: {again}"),
         )
 
     def shift(self, reminder: DueShift) -> Lines:

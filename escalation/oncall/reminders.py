@@ -26,6 +26,7 @@ from escalation.oncall.roster import roster
 from escalation.oncall.schedule import (
     MICROSECOND,
     GroupFault,
+    LeftShift,
     Notice,
     OncallShift,
     OncallState,
@@ -36,7 +37,7 @@ from escalation.oncall.schedule import (
     on_call_at,
     shift_at,
 )
-from escalation.values import Frozen
+from escalation.values import Frozen, title_of
 
 DAY, HOUR, WEEK = timedelta(days=1), timedelta(hours=1), timedelta(days=7)
 MORNING = time(9)
@@ -123,6 +124,13 @@ class DueEdit(DueReminder):
     changes: tuple[PlanChange, ...]
 
 
+class DueLeft(DueReminder):
+    """Time on call that counts no more since an edit, and who is on call `instead`, by key."""
+
+    left: LeftShift
+    instead_on_call: tuple[str, ...]
+
+
 class DueGroupFault(DueReminder):
     """A user group that does not follow its rotation: for the channel."""
 
@@ -165,6 +173,7 @@ AnyReminder = (
     | DueRelease
     | DueNotice
     | DueEdit
+    | DueLeft
     | DueGroupFault
     | DueAsleep
     | DueActivity
@@ -183,6 +192,7 @@ def due_reminders(
         _test_page_results(company, policy, state, directory, now),
         _notices(company, state, directory),
         _edits(company, state),
+        _left(company, state, directory, now),
         _group_faults(company, state),
         _asleep(company, policy, state, directory, now),
         _activities(company, policy, state, directory, now),
@@ -344,6 +354,21 @@ def _edits(company: Company, state: OncallState) -> Iterator[AnyReminder]:
         yield first
         concerned = dict.fromkeys(p for c in changes for p in (*c.before, *c.after) if p in company.people)
         yield from (first.model_copy(update={"id": f"{first.id}-to-{p}", "to": p}) for p in concerned)
+
+
+def _left(company: Company, state: OncallState, directory: Directory, now: datetime) -> Iterator[AnyReminder]:
+    """Yield what counts no more: for the channel, for whoever arranged it, and for those on call instead."""
+    for shift in state.left:
+        held = shift.rotation in company.rotations
+        instead = on_call_at(shift.rotation, company, state, max(now, shift.starts)) if held else ()
+        id = f"left-{shift.rotation}-{shift.number}-{shift.person}-{shift.since.timestamp():.0f}"
+        until = min(shift.ends, shift.since + DAY)
+        about = {"left": shift, "instead_on_call": instead, "channel": channel_of(company, shift.rotation)}
+        first = DueLeft(id=id, due=shift.since, until=until, **about)
+        yield first
+        by = shift.by if shift.by and not title_of(shift.by) else ""
+        for person in dict.fromkeys(filter(None, (*_keys((by,), company, directory), *instead))):
+            yield first.model_copy(update={"id": f"{id}-to-{person}", "to": person})
 
 
 def _group_faults(company: Company, state: OncallState) -> Iterator[AnyReminder]:

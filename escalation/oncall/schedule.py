@@ -119,6 +119,21 @@ class RunningShift(Frozen):
     ahead: tuple[Shift, ...] = ()
 
 
+class LeftShift(Frozen):
+    """Time on call that counts no more since then: its person, or its rotation, left the configuration.
+
+    `number` is that of an override, made `by` somebody; 0: it was the planned shift of that moment.
+    """
+
+    rotation: str
+    person: str
+    starts: datetime
+    ends: datetime
+    since: datetime
+    number: int = 0
+    by: PersonId = ""
+
+
 class GroupFault(Frozen):
     """What keeps a rotation's user group from following it, since when; `people` are the keys of those left out."""
 
@@ -206,6 +221,7 @@ class OncallState(Frozen):
     away: tuple[Away, ...] = ()
     feeds: dict[str, Feed] = {}
     running: dict[str, RunningShift] = {}
+    left: tuple[LeftShift, ...] = ()
     group_faults: dict[str, GroupFault] = {}
     tests: tuple[TestPage, ...] = ()
     notices: tuple[Notice, ...] = ()

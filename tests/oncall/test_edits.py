@@ -12,12 +12,13 @@ from bot.render.mrkdwn import plain
 from bot.render.oncall import Board
 from escalation.config.company import Company, Directory
 from escalation.messages.oncall import Announcer
+from escalation.oncall import overrides
 from escalation.oncall.edits import plan_changes, record_running
-from escalation.oncall.reminders import DueEdit, due_reminders
+from escalation.oncall.reminders import DueEdit, DueLeft, due_reminders
 from escalation.oncall.schedule import MICROSECOND, OncallState, on_call_at, upcoming_shifts
 from tests.support.profiles import examples
 from tests.support.story import kars
-from tocsin.commands.output import rotation_notes
+from tocsin.commands.output import left_notes
 
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
@@ -120,10 +121,55 @@ def test_shifts_stay_whole_over_any_edit(before: dict[str, Any], after: dict[str
     assert all(s.ends and who(edited, state, s.starts) == who(edited, state, s.ends - MICROSECOND) for s in shifts)
 
 
+WITHOUT_MEI = company(BEFORE | {"people": ["dana", "omar"]}, ("dana", "omar"))
+
+
+def left(after: Company, state: OncallState, at: datetime) -> list[DueLeft]:
+    found = due_reminders(after, kars(), state, Directory(), at)
+    return [reminder for reminder in found if isinstance(reminder, DueLeft)]
+
+
 def test_whoever_is_on_call_instead_of_somebody_deleted_is_named() -> None:
-    """Mei is on call and no longer under `people`: the check says who is on call instead from now on."""
-    after = company(BEFORE | {"people": ["dana", "omar"]}, ("dana", "omar"))
-    (now_on_call,) = who(after, RUNNING, NOW)
-    said = list(rotation_notes("primary", after, RUNNING, NOW))
-    assert said == [f"rotation primary: mei left `people` while on call: {now_on_call} from now on."]
-    assert list(rotation_notes("primary", company(BEFORE), RUNNING, NOW)) == []
+    """Mei is on call and no longer under `people`: check and doctor say until her handover who is on call instead."""
+    (now_on_call,) = who(WITHOUT_MEI, RUNNING, NOW)
+    said = list(left_notes(WITHOUT_MEI, RUNNING, NOW))
+    shift = "mei left `people`, so mei's shift, until Monday 2026-11-30 00:00 UTC, counts no more"
+    assert said == [f"rotation primary: {shift}: {now_on_call} from now on."]
+    started = record_running(RUNNING, WITHOUT_MEI, NOW)
+    assert list(left_notes(WITHOUT_MEI, started, NOW + DAY)) == said
+    assert list(left_notes(WITHOUT_MEI, started, MONDAY + WEEK)) == []
+    assert list(left_notes(company(BEFORE), started, NOW)) == []
+
+
+def test_whoever_was_put_on_call_and_left_the_configuration_is_told_of() -> None:
+    """Once, to the channel, to whoever put them there and to those on call instead, before it is their turn too."""
+    starts, ends = MONDAY + 2 * WEEK, MONDAY + 2 * WEEK + DAY
+    made = overrides.add_override(RUNNING, company(BEFORE), "primary", "mei", starts, ends, NOW, by="UDANA")
+    assert left(company(BEFORE), record_running(made, company(BEFORE), NOW), NOW) == []
+    after = company(BEFORE | {"people": ["dana", "omar"]}, ("dana", "omar", "lena"))
+    state = record_running(made, after, MONDAY + WEEK)  # her own shift is over by then
+    (instead,) = who(after, state, starts)
+    told = left(after, state, MONDAY + WEEK)
+    assert {reminder.to for reminder in told} == {"", "dana", instead}
+    words = "\n".join(map(plain, Announcer(after, Directory()).left(told[0])))
+    assert "Override 1 does not count any more: mei is not in the configuration." in words
+    assert f"On call then: @U{instead.upper()}" in words
+    later = record_running(state, after, MONDAY + WEEK + HOUR)
+    assert [r.id for r in left(after, later, MONDAY + WEEK + HOUR)] == [r.id for r in told]
+    board = "\n".join(map(plain, Board(after, Directory(), state, MONDAY + WEEK).overrides()))
+    assert "Does not count: mei not in the configuration" in board
+    assert record_running(later, company(BEFORE), MONDAY + WEEK + HOUR).left == ()
+
+
+def test_an_override_in_a_rotation_that_was_renamed_is_told_of() -> None:
+    """It counts in no rotation, and nobody else would notice."""
+    made = overrides.add_override(RUNNING, company(BEFORE), "primary", "dana", NOW, NOW + DAY, NOW, by="UOMAR")
+    after = Company.model_validate(
+        {"policy": "kars", "people": {p: {"slack": f"U{p.upper()}"} for p in EVERYBODY}, "rotations": {"main": BEFORE}}
+    )
+    state = record_running(made, after, NOW + HOUR)
+    told = left(after, state, NOW + HOUR)
+    assert {(r.left.person, r.to) for r in told} == {("dana", ""), ("dana", "omar"), ("mei", "")}
+    words = "\n".join(plain(line) for r in told for line in Announcer(after, Directory()).left(r))
+    assert "rotation primary is not in the configuration" in words
+    assert any("the rotation is gone" in said for said in left_notes(after, state, NOW + HOUR))

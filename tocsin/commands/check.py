@@ -165,7 +165,7 @@ def oncall_changes(path: Path) -> list[str]:
         return []
     now = datetime.now(UTC)
     lines = (output.rotation_notes(name, company, known.state, now) for name in company.rotations)
-    return list(chain.from_iterable(lines))
+    return [*output.left_notes(company, known.state, now), *chain.from_iterable(lines)]
 
 
 def searched_menus(path: Path) -> list[str]:

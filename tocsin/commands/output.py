@@ -18,7 +18,7 @@ from escalation.messages import timeline
 from escalation.messages.entries import notices
 from escalation.messages.reviews import missing_words
 from escalation.oncall.coverage import Gap
-from escalation.oncall.edits import plan_changes
+from escalation.oncall.edits import left_shifts, plan_changes
 from escalation.oncall.schedule import Feed, OncallState, kept_shift, on_call_at
 from escalation.text import one_line, people
 from escalation.times import spoken_duration
@@ -116,11 +116,6 @@ def _schedule(name: str, shifts: list[dict[str, Any]]) -> Iterator[str]:
 def rotation_notes(name: str, company: Company, state: OncallState, now: datetime) -> Iterator[str]:
     """Lines about a rotation that was edited, whose shifts go to others by it, and about its calendar."""
     kept, feed = kept_shift(name, company, state), state.feeds.get(name, Feed(rotation=name))
-    running = state.running.get(name)
-    gone = [p for p in running.people if p not in company.people] if running and running.starts <= now else []
-    if running and gone and (running.ends is None or now < running.ends):
-        instead = " and ".join(on_call_at(name, company, state, now)) or "nobody"
-        yield one_line(f"rotation {name}: {' and '.join(gone)} left `people` while on call: {instead} from now on.")
     if kept and kept.ends:
         who = f"{' and '.join(kept.people)} stays on call until {_utc(kept.ends)}"
         yield f"rotation {name} differs from the one that runs: {who}."
@@ -130,6 +125,20 @@ def rotation_notes(name: str, company: Company, state: OncallState, now: datetim
     if company.rotations[name].ical:
         said = (*filter(None, [feed.error]), *feed.problems, *feed.notes)
         yield from (one_line(f"calendar of rotation {name}: {what}.") for what in said)
+
+
+def left_notes(company: Company, state: OncallState, now: datetime) -> Iterator[str]:
+    """Lines about who is not on call any more, since they or their rotation left the configuration."""
+    for left in left_shifts(state, company, now):
+        known = left.rotation in company.rotations
+        at = max(now, left.starts)
+        instead = " and ".join(on_call_at(left.rotation, company, state, at) if known else ()) or "nobody"
+        gone = f"{left.person} left `people`" if known else "the rotation is gone"
+        what = f"override {left.number} of {left.person}" if left.number else f"{left.person}'s shift"
+        yield one_line(
+            f"rotation {left.rotation}: {gone}, so {what}, until {_utc(left.ends)}, counts no more: "
+            f"{instead} from {'now' if at == now else _utc(at)} on."
+        )
 
 
 def taken_out(window: Maintenance) -> str:

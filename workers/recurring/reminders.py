@@ -27,6 +27,7 @@ from escalation.oncall.reminders import (
     DueEdit,
     DueGroupFault,
     DueHandover,
+    DueLeft,
     DueNotice,
     DueRelease,
     DueRestOffer,
@@ -271,6 +272,8 @@ class Reminders:
                 lines = reminder_lines(item)
             case DueEdit():
                 lines = announcer.edit(item)
+            case DueLeft():
+                lines = announcer.left(item)
             case DueActivity():
                 lines = announcer.activity(item, self._open() if item.activity.lists else ())
         return oncall.lines_message(lines, "routine")
