@@ -141,6 +141,24 @@ def test_maintenance_in_progress_outlasts_the_end_of_an_incident(behind: Behind)
     assert behind.vendor.components == {"checkout": "under_maintenance"}
 
 
+@pytest.mark.parametrize("before", [{}, {"checkout": "operational"}], ids=["made later", "renamed"])
+def test_components_that_change_there_are_followed(behind: Behind, before: dict[str, str]) -> None:
+    """One that is missing holds up no words; once it is there, under the same name, it is down."""
+    behind.vendor.components = dict(before)
+    behind.publish("e1")
+    behind.step(2)
+    behind.vendor.components = {"shop": "operational"}
+    behind.publish("e2", "identified")
+    behind.step(2)
+    [incident] = behind.vendor.incidents
+    assert [u["body"] for u in incident["incident_updates"]] == ["Words of e2", "Words of e1"]
+    behind.vendor.components = {"checkout": "operational"}
+    behind.publish("e3", "monitoring")
+    behind.step(2)
+    assert behind.vendor.components == {"checkout": "major_outage"}
+    assert behind.problems.current() == []
+
+
 def test_a_correction_keeps_the_name_of_today(behind: Behind) -> None:
     """What is corrected is an older update: its headline is not the incident's any more."""
     behind.publish("e1", entry=4, name="Payments fail")

@@ -59,6 +59,7 @@ class Mirror:
             LOCK, "1", nx=True, ex=LOCKED_FOR
         ):
             return False
+        self._components = None  # they may have been made, renamed or made anew there since the last turn
         try:
             did = self._withdraw(now) or self._publish(now) or self._maintain(now)
             if did:
@@ -166,7 +167,7 @@ class Mirror:
             self._know(update.incident, self._client.create(update, self._ids(), states))
 
     def _ids(self) -> dict[str, str]:
-        """The ids of the components there, by name."""
+        """The ids of the components there, by name; read once a turn."""
         if self._components is None:
             self._components = self._client.components()
         return self._components
@@ -190,7 +191,6 @@ class Mirror:
         self._problems.report(f"{PROBLEM}:refused", failed.reason.text, failed.reason.remedy)
 
     def _on_failure(self, failed: Failed, now: datetime) -> None:
-        self._components = None
         ours = failed.kind is Kind.OURS
         self._redis.set(NEXT, repr(now.timestamp() + max(failed.wait, OURS_WAIT if ours else PASSING_WAIT)), ex=3600)
         self._problems.report(PROBLEM, failed.reason.text, remedy_of(failed, "Statuspage"))
