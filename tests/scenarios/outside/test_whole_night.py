@@ -253,6 +253,15 @@ def _shown_in_slack(night: Night) -> None:
         "*Acknowledged* by <@U0DANA0001>",
     ]
     assert sorted(map(said.index, told)) == [said.index(words) for words in told]
+    recorded = [
+        "status page) published*",
+        "Stakeholder email* sent",
+        "opened in GitHub",
+        "*Acknowledged*",
+        "War room: <#",
+    ]
+    latest = card[card.index("\nTimeline") :]
+    assert sorted(map(latest.index, recorded)) == [latest.index(words) for words in recorded]
     due = [int(seconds) for seconds in re.findall(r"Delayed – was due <!date\^(\d+)", said)]
     assert due == sorted(due)
     assert len(set(due)) == 3  # at the declaration, with the ticket, and at the acknowledgement
