@@ -12,7 +12,7 @@ from bot.alerts.cloud.amazon import Amazon
 from escalation.config.company import Company
 from escalation.config.policy import Policy
 from escalation.service import IncidentService
-from escalation.storage.intake import Intake
+from escalation.storage.intake import AsyncIntake
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.store import Store
 
@@ -73,7 +73,7 @@ class BotDeps:
     slack_api_url: str
     app_token: str | None = None
     signing_secret: str | None = None
-    intake: Intake | None = None
+    intake: AsyncIntake | None = None
     alert_secrets: AlertSecrets = field(default_factory=AlertSecrets)
     amazon: Amazon = field(default_factory=Amazon)
     answers: AnswerDeps = field(default_factory=AnswerDeps)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import structlog
 from redis import RedisError
 
-from escalation.storage.intake import Body, Intake
+from escalation.storage.intake import AsyncIntake, Body
 from escalation.storage.problems import Problems
 from escalation.storage.spool import Spool, SpoolFull
 
@@ -24,8 +24,9 @@ REDIS_PATIENCE = 0.7  # seconds; Sentry wants its answer within one
 DRAIN_EVERY = 0.25  # seconds; what comes meanwhile waits behind what is there
 EXAMINE_EVERY = 60.0  # seconds
 FAULT_KEPT = 600.0  # seconds; nobody could clear the fault of a host that is gone
-MAX_TOGETHER, MAX_BYTES = 200, 8_000_000  # bodies of one transaction, and their bytes
-GATHER = 0.004  # seconds from one transaction to the next: it costs much the same for ten bodies as for one
+MAX_TOGETHER, MAX_BYTES = 200, 1_000_000  # bodies of one transaction, and their bytes
+MAX_ON_LOOP = 64_000  # bytes of a body; handling more than that would hold up the clicks that come meanwhile
+GATHER = 0.001  # seconds from one transaction to the next: it costs much the same for ten bodies as for one
 
 log = structlog.get_logger("bot")
 
@@ -47,10 +48,9 @@ class Kept(NamedTuple):
 
 
 class _Writer:
-    """Writes bodies in a thread of its own, all together that came while it was at the ones before."""
+    """Writes bodies, all together that came while it was at the ones before."""
 
-    def __init__(self, name: str, write: Callable[..., None]) -> None:
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+    def __init__(self, write: Callable[..., Awaitable[None]]) -> None:
         self._write = write
         self._waiting: list[tuple[Body, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class _Writer:
             alive = [(body, written) for body, written in together if not written.done()]
             failure: Exception | None = None
             try:
-                await loop.run_in_executor(self.thread, self._write, *(body for body, _ in alive))
+                await self._write(*(body for body, _ in alive))
             except (RedisError, SpoolFull, OSError) as error:
                 failure = error
             for _, written in alive:
@@ -83,14 +83,20 @@ class _Writer:
 
 
 class Keeper:
-    """Keeps bodies, and empties the spool. Its threads are its own: people's clicks do not wait behind a storm."""
+    """Keeps bodies, and empties the spool.
 
-    def __init__(self, intake: Intake, spool: Spool, problems: Problems) -> None:
+    The disk and large bodies have threads of their own: people's clicks do not wait behind them.
+    """
+
+    def __init__(self, intake: AsyncIntake, spool: Spool, problems: Problems) -> None:
         self._intake = intake
         self._spool = spool
         self._problems = problems
-        self._redis = _Writer("intake", intake.keep)
-        self._disk = _Writer("spool", spool.add)
+        self._disk_thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
+        self._large_thread = ThreadPoolExecutor(1, thread_name_prefix="intake")
+        self._redis = _Writer(intake.keep_on_loop)
+        self._large = _Writer(_in_thread(self._large_thread, intake.keep))
+        self._disk = _Writer(_in_thread(self._disk_thread, spool.add))
         self._refused, self._fault = 0, ""
 
     def state(self) -> Kept:
@@ -110,7 +116,7 @@ class Keeper:
                 return
         try:
             async with asyncio.timeout(REDIS_PATIENCE):
-                await self._redis.write(body)
+                await (self._redis if len(body.raw) <= MAX_ON_LOOP else self._large).write(body)
             self._fault = ""
         except (RedisError, TimeoutError) as error:
             await self._spool_body(body, error)
@@ -142,7 +148,7 @@ class Keeper:
                     # Not in the thread of the disk: it waits for Redis, and bodies that need the disk do not.
                     await asyncio.to_thread(self.examine_spool)
             with contextlib.suppress(RedisError, OSError):
-                drained = await loop.run_in_executor(self._disk.thread, self._spool.drain, self._intake.keep)
+                drained = await loop.run_in_executor(self._disk_thread, self._spool.drain, self._intake.keep)
                 if drained:
                     log.info("spool drained", alerts=drained)
             await asyncio.sleep(DRAIN_EVERY)
@@ -158,10 +164,18 @@ class Keeper:
         else:
             self._problems.clear(f"spool:{host}")
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the threads, once what they write is written."""
-        self._redis.thread.shutdown(wait=True)
-        self._disk.thread.shutdown(wait=True)
+        await self._intake.close()
+        self._large_thread.shutdown(wait=True)
+        self._disk_thread.shutdown(wait=True)
+
+
+def _in_thread(thread: ThreadPoolExecutor, write: Callable[..., None]) -> Callable[..., Awaitable[None]]:
+    async def written(*bodies: Body) -> None:
+        await asyncio.get_running_loop().run_in_executor(thread, write, *bodies)
+
+    return written
 
 
 def _fitting(sizes: list[int]) -> int:

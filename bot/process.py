@@ -57,7 +57,7 @@ async def started_bot(deps: BotDeps, listener: socket.socket) -> AsyncIterator[t
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         background_work = [bot.connect(), refresh_directory(background, bot.access), bot.beat()]
         if bot.keeper:
-            stack.callback(bot.keeper.close)
+            stack.push_async_callback(bot.keeper.close)
             background_work.append(bot.keeper.drain_spool())
         if deps.status:
             background_work.append(renew_status_page(deps.status, deps.service.clock))

@@ -28,7 +28,6 @@ from escalation.oncall.schedule import OncallState, TestPage
 from escalation.processes import QUEUES
 from escalation.service import IncidentService
 from escalation.storage.indexes import ALARMS
-from escalation.storage.intake import Intake
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
 from escalation.storage.store import UPKEEP, Store
@@ -41,7 +40,7 @@ from tests.support.http import web
 from tests.support.pump import Pump
 from tests.support.vendors.smtp import RealMailServer, real_mail_server
 from tests.support.waiting import WITHIN, eventually
-from tests.support.worker import through
+from tests.support.worker import bots_intake, through
 from tocsin.config import loader
 from tocsin.config.loader import Loaded
 from tocsin.run import embedded
@@ -255,7 +254,7 @@ def stage(place: Place, folder: Path, start: datetime) -> Iterator[Stage]:
                 workspace,
                 service,
                 port=port,
-                intake=Intake(client, outbox.post_alerts),
+                intake=bots_intake(client),
                 alert_secrets=AlertSecrets((TOKEN,)),
                 answers=AnswerDeps(public_url=url),
                 status=status,

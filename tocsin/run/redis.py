@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from redis import Redis, Sentinel
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio import Sentinel as AsyncSentinel
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
@@ -19,6 +22,8 @@ from tocsin.run import embedded
 
 TIMEOUT = 5.0  # seconds
 SENTINEL_TIMEOUT = 0.5  # seconds; the next sentinel knows as much, and the bot has 1.5 seconds for all of it
+_BRIEF = {"socket_timeout": SENTINEL_TIMEOUT, "socket_connect_timeout": SENTINEL_TIMEOUT}
+_PATIENT = (ExponentialBackoff(cap=0.4, base=0.05), 6, (RedisConnectionError,))
 
 
 def address(settings: Settings) -> str:
@@ -32,18 +37,30 @@ def connect(settings: Settings, *, retry: bool = False) -> Redis:
     The bot sets `retry`: what it does is idempotent, and a person who clicks while the server restarts should not
     notice. It gives up after 1.5 seconds, in time for an answer that Slack still takes.
     """
-    options: dict[str, Any] = {
-        "retry": Retry(ExponentialBackoff(cap=0.4, base=0.05), 6, (RedisConnectionError,))
-        if retry
-        else Retry(NoBackoff(), 0),
-        "socket_timeout": TIMEOUT,
-        "socket_connect_timeout": TIMEOUT,
-    }
     url = address(settings)
-    if url.startswith("unix://"):
-        return Redis.from_url(url, **options)
-    options |= {"socket_keepalive": True, "health_check_interval": 30}
+    options = _options(url) | {"retry": Retry(*_PATIENT) if retry else Retry(NoBackoff(), 0)}
     return _through_sentinel(url, options) if is_sentinel(url) else Redis.from_url(url, **options)
+
+
+def connect_on_loop(settings: Settings) -> AsyncRedis:
+    """Build a client for the bot's event loop, as patient as the bot's other one."""
+    url = address(settings)
+    options = _options(url) | {"retry": AsyncRetry(*_PATIENT)}
+    if not is_sentinel(url):
+        return AsyncRedis.from_url(url, **options)
+    named = sentinel(url)
+    retry = AsyncRetry(NoBackoff(), 0)
+    watchers = AsyncSentinel(list(named.hosts), sentinel_kwargs=_BRIEF | {"retry": retry}, **options)  # type: ignore[no-untyped-call]
+    login: dict[str, Any] = {"username": named.username, "password": named.password}
+    master: AsyncRedis = watchers.master_for(named.master, db=named.db, **login)
+    return master
+
+
+def _options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    if not url.startswith("unix://"):
+        options |= {"socket_keepalive": True, "health_check_interval": 30}
+    return options
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
@@ -73,12 +90,7 @@ class _MasterConnection(SentinelManagedConnection):
 
 def sentinels(named: SentinelAddress, **options: Any) -> Sentinel:
     """Build the client of the sentinels. One that is down costs SENTINEL_TIMEOUT once and is asked last afterwards."""
-    sentinel_options = {
-        "retry": Retry(NoBackoff(), 0),
-        "socket_timeout": SENTINEL_TIMEOUT,
-        "socket_connect_timeout": SENTINEL_TIMEOUT,
-    }
-    return Sentinel(list(named.hosts), sentinel_kwargs=sentinel_options, **options)  # type: ignore[no-untyped-call]
+    return Sentinel(list(named.hosts), sentinel_kwargs=_BRIEF | {"retry": Retry(NoBackoff(), 0)}, **options)  # type: ignore[no-untyped-call]
 
 
 def read_only_store(redis: Redis) -> Store:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from escalation.notify.mailboxes import Mailboxes
 from escalation.processes import Part
 from escalation.service import IncidentService
-from escalation.storage.intake import Intake
+from escalation.storage.intake import AsyncIntake
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
 from escalation.storage.store import Store
@@ -22,7 +22,7 @@ from tocsin.config.loader import Loaded
 from tocsin.config.settings import ALERTS_TOKEN, SNS_TOPICS, Settings
 from tocsin.run import lifeline, logs, workspace
 from tocsin.run.fork import collect_seldom
-from tocsin.run.redis import connect
+from tocsin.run.redis import connect, connect_on_loop
 
 SPOOL = "spool"  # folder under TOCSIN_DATA
 
@@ -66,7 +66,7 @@ def bot(settings: Settings, loaded: Loaded) -> None:
         service=service,
         company=loaded.company,
         policy=loaded.policy,
-        intake=Intake(store.redis, outbox.post_alerts),
+        intake=AsyncIntake(store.redis, outbox.post_alerts, connect_on_loop(settings)),
         alert_secrets=_alert_secrets(settings),
         answers=_answer_deps(settings, service),
         spool=settings.data / SPOOL,

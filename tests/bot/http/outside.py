@@ -26,7 +26,7 @@ from tests.support.bot import BotAtWork, patient_workspace, running_bot
 from tests.support.clock import PushedClock
 from tests.support.company import example
 from tests.support.waiting import eventually
-from tests.support.worker import Works, redis_of, works
+from tests.support.worker import Works, bots_intake, redis_of, works
 from workers.delivery.people.news import News
 from workers.delivery.trackers.news import TrackerNews
 from workers.queue.outbox import post_alerts
@@ -129,7 +129,7 @@ def outside(folder: Path, *, secrets_of_sources: bool = False) -> Iterator[Outsi
             http=True,
             connected=False,
             signing_secret=TOKEN,
-            intake=Intake(redis, post_alerts),
+            intake=bots_intake(redis),
             alert_secrets=AlertSecrets(every, dict.fromkeys(SIGNING, every) if secrets_of_sources else {}),
             answers=answers,
             spool=folder / "spool",

@@ -23,7 +23,6 @@ from escalation.incident.reach import How, ReachState
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Status
 from escalation.notify.mailboxes import Mailboxes
-from escalation.storage.intake import Intake
 from escalation.storage.public.folder import StatusFolder
 from escalation.storage.public.log import PublicLog
 from escalation.storage.public.subscribers import Subscribers
@@ -41,7 +40,7 @@ from tests.support.vendors.smtp import RealMailServer, plain, real_mail_server
 from tests.support.vendors.statuspage import StatuspageStandIn
 from tests.support.vendors.twilio import TwilioStandIn
 from tests.support.waiting import eventually
-from tests.support.worker import redis_of, through, works
+from tests.support.worker import bots_intake, redis_of, through, works
 from workers.channels import Channels
 from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.channels.public.statuspage import StatuspageClient
@@ -50,7 +49,6 @@ from workers.channels.trackers.github import GitHubClient
 from workers.delivery.people.news import News
 from workers.delivery.trackers.news import TrackerNews
 from workers.delivery.trackers.tickets import TicketPlanner
-from workers.queue.outbox import post_alerts
 from workers.recurring.statuspage import Mirror
 from workers.recurring.subscribers import Mailing
 
@@ -170,7 +168,7 @@ def night(tmp_path: Path) -> Iterator[Night]:
                 parts.service,
                 connected=False,
                 port=port,
-                intake=Intake(redis, post_alerts),
+                intake=bots_intake(redis),
                 alert_secrets=AlertSecrets((TOKEN,)),
                 answers=answers,
                 status=folder,

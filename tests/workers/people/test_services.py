@@ -25,7 +25,6 @@ from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.facts import Facts
 from escalation.messages.timeline import entry_lines
-from escalation.storage.intake import Intake
 from escalation.text import text
 from tests.support.bot import World, running_bot, world
 from tests.support.company import example, example_data, user
@@ -34,12 +33,11 @@ from tests.support.story import kars
 from tests.support.vendors import opsgenie
 from tests.support.vendors.opsgenie import OpsgenieStandIn
 from tests.support.vendors.server import Answer, Asked, Vendor, running
-from tests.support.worker import Works, redis_of, through, works
+from tests.support.worker import Works, bots_intake, redis_of, through, works
 from workers.channels.failures import Failed, Kind
 from workers.channels.opsgenie import OpsgenieClient
 from workers.channels.pagerduty import PagerDutyClient, PagerDutyDirectory
 from workers.delivery.people.news import News
-from workers.queue.outbox import post_alerts
 
 SECRET, TOKEN = "a-webhook-secret", "a-webhook-token"
 MARKER = "zebra crossing"
@@ -194,7 +192,7 @@ def _desk() -> Iterator[Desk]:
     news = Mock(pagerduty_mail={"PMEI": "mei@example.com"}.get)
     deps = AnswerDeps(pagerduty_secrets=("old-secret", SECRET), opsgenie_tokens=(TOKEN,), news=news)
     workspace = Mock(bot_token="xoxb-1", app_token="xapp-1", signing_secret="s", api_url="http://127.0.0.1:9/")
-    intake: dict[str, Any] = {"intake": Intake(behind.redis, post_alerts), "alert_secrets": AlertSecrets((TOKEN,))}
+    intake: dict[str, Any] = {"intake": bots_intake(behind.redis), "alert_secrets": AlertSecrets((TOKEN,))}
     with running_bot(workspace, behind.service, connected=False, port=port, answers=deps, **intake):
         yield Desk(f"http://127.0.0.1:{port}", behind)
 

@@ -15,7 +15,6 @@ from escalation.config.notify import Via
 from escalation.incident.model import Incident
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.entries import EntryKind
-from escalation.storage.intake import Intake
 from tests.alerts.prometheus import TOKEN, checkout_is_down
 from tests.support.bot import BotAtWork, everything, patient_workspace, running_bot
 from tests.support.clock import PushedClock
@@ -23,10 +22,9 @@ from tests.support.company import example_data, phones, user
 from tests.support.vendors import twilio
 from tests.support.vendors.server import running
 from tests.support.vendors.twilio import TwilioStandIn
-from tests.support.worker import Works, redis_of, through, works
+from tests.support.worker import Works, bots_intake, redis_of, through, works
 from workers.channels.people.twilio import TwilioAccount, TwilioClient
 from workers.delivery.people.news import News
-from workers.queue.outbox import post_alerts
 
 PHONES = phones()
 
@@ -72,7 +70,7 @@ def night() -> Iterator[Night]:
         parts.context = through(parts.context, sms=client, call=client)
         answers = AnswerDeps(public_url=url, twilio_tokens=(twilio.TOKEN,), news=News(parts.service))
         more: dict[str, Any] = {
-            "intake": Intake(redis, post_alerts),
+            "intake": bots_intake(redis),
             "alert_secrets": AlertSecrets((TOKEN,)),
             "answers": answers,
         }
