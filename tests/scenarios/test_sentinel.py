@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from escalation.incident.events.moves import Cancel
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import EntryKind
 from escalation.service import IncidentService
+from escalation.storage.intake import Intake
 from sandbox.server import RunningWorkspace
 from tests.cli.test_redis import settings as settings
 from tests.support import http
@@ -36,6 +38,7 @@ from tests.workers.test_processes import PATIENCE, until
 from tocsin.config.settings import Environment, Settings
 from tocsin.doctor import redis_checks
 from tocsin.run import redis as server
+from workers.queue.outbox import post_alerts
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -43,6 +46,7 @@ BINARIES = {"valkey": str(get_binary_path()), "redis": shutil.which("redis-serve
 WATCHERS = 3
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
 HASTY = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", "--min-replicas-max-lag", "10")
+TOKEN = "a-secret-of-the-monitoring"
 SPEED = 120.0  # fifteen minutes are seven seconds and a half
 
 
@@ -155,6 +159,7 @@ def at_work(url: str, workspace: RunningWorkspace, web: int, folder: Path) -> It
         "REDIS_URL": url,
         "TOCSIN_LISTEN": f"127.0.0.1:{web}",
         "TOCSIN_LIFELINE": "stdin",
+        "ALERTS_TOKEN": TOKEN,
         "PYTHONPATH": str(ROOT),
         "LOG_LEVEL": "ERROR",
     }
@@ -177,6 +182,17 @@ def ready(web: int) -> bool:
     with contextlib.suppress(httpx2.HTTPError):
         return http.web.get(f"http://127.0.0.1:{web}/readyz").status_code == 200
     return False
+
+
+def alert(web: int, n: int) -> None:
+    """Post an alert that is only noted."""
+    body = {"title": f"Note {n}", "severity": "info", "fingerprint": f"note-{n}"}
+    answer = http.web.post(f"http://127.0.0.1:{web}/alerts/generic?token={TOKEN}", json=body)
+    assert answer.status_code == 202, answer.text
+
+
+def noted(here: Works) -> set[str]:
+    return {outcome.title for outcome in Intake(here.redis, post_alerts).log(datetime.fromtimestamp(0, UTC))}
 
 
 def service_of(here: Works) -> IncidentService:
@@ -213,7 +229,10 @@ def pages_left(incident: Incident) -> list[SendPage]:
 def test_the_work_goes_on_when_the_master_is_killed(
     name: str, tmp_path: Path, settings: Callable[[str], Settings]
 ) -> None:
-    """What was acknowledged is on the new master, each checkpoint fires, each message stands once, the bot answers."""
+    """What was acknowledged is on the new master, each checkpoint fires, each message stands once, the bot answers.
+
+    So is every alert that was accepted, before, meanwhile and afterwards.
+    """
     with cluster(name, tmp_path, 2) as servers, sandbox.server.running() as workspace:
         web = free_port()
         with at_work(servers.url, workspace, web, tmp_path):
@@ -221,13 +240,17 @@ def test_the_work_goes_on_when_the_master_is_killed(
             here.service = service_of(here)
             until(lambda: ready(web))
             before = [here.declare("P0", title=f"Incident {n}", key=f"before-{n}") for n in range(2)]
+            alert(web, 0)
             dead = servers.kill_master()
+            alert(web, 1)
             after = [insist(lambda n=n: here.declare("P0", key=f"after-{n}")) for n in range(2)]  # type: ignore[misc]
             assert here.redis.info("replication")["role"] == "master"
             ids = [i.id for i in (*before, *after)]
             assert ids == [f"{ids[0][:-3]}{n:03d}" for n in range(1, 5)]
             until(lambda: all(escalated(here.store.get(i)) for i in ids))
             until(lambda: ready(web))
+            alert(web, 2)
+            until(lambda: noted(here) == {f"Note {n}" for n in range(3)})
             Person(workspace, "dana").command(f"ack {ids[-1]}")
             until(lambda: acknowledged(here.store.get(ids[-1])))
             servers.start(dead)
