@@ -11,7 +11,15 @@ import pytest
 
 from escalation.config.company import Company
 from escalation.config.status_page import StatusPage
-from escalation.incident.events.moves import Cancel, MarkSecurity, PostUpdate, Resolve
+from escalation.incident.events.moves import (
+    Answer,
+    AnswerCommunication,
+    Cancel,
+    MarkSecurity,
+    PostUpdate,
+    PublishUpdate,
+    Resolve,
+)
 from escalation.incident.model import Incident
 from escalation.incident.state.facts import Status
 from escalation.storage.problems import Problems
@@ -75,6 +83,43 @@ def test_a_communication_without_approval_publishes_itself_at_once(published: Pu
     after = published.parts.now(incident)
     assert [o.state for o in after.communications if o.plan.id == "status-page"] == ["done"]
     assert "status_page" in [p.place for p in after.posts]
+
+
+def test_what_begins_later_publishes_itself_then(published: Published) -> None:
+    """A P1 is on the page once it lasted two hours, not before, and nobody is asked."""
+    incident = published.declare("P1")
+    published.parts.run_for(2 * 3600 - 60, step=420)
+    assert published.open_incidents() == []
+    published.parts.run_for(120, step=30)
+    [shown] = published.open_incidents()
+    assert (shown["name"], shown["impact"]) == ("Payments are slow", "major")
+    assert [o.state for o in published.parts.now(incident).communications if o.plan.id == "status-page"] == ["done"]
+
+
+@pytest.mark.parametrize("approval", [False, True])
+@pytest.mark.parametrize("how", ["archived", "deleted"])
+def test_a_channel_that_is_gone_holds_up_no_publication(published: Published, how: str, approval: bool) -> None:
+    """Archived or deleted by hand while words wait for approval, or are on their way: they stand on the page."""
+    incident, parts = published.declare("P2" if approval else "P0"), published.parts
+    parts.run()
+    event = PublishUpdate(by="UONCALL", wording="Cards fail.")
+    if approval:
+        parts.service.handle(incident.id, event)
+    channel = next(c["id"] for c in parts.channels() if c["name"] == "incidents")
+    if how == "archived":
+        parts.control(f"channels/{channel}", is_archived=True)
+    else:
+        parts.control(f"channels/{channel}", name="gone")
+        unknown = {"kind": "error", "error": "channel_not_found", "times": None, "match": {"channel": channel}}
+        parts.control("faults", method="*", **unknown)
+    n = parts.now(incident).communications[-1].n
+    approved = AnswerCommunication(by="UONCALL", n=n, answer=Answer.APPROVED)
+    parts.service.handle(incident.id, approved if approval else event)
+    [shown] = published.open_incidents()
+    assert shown["name"] == "Cards fail"
+    named = [problem.text for problem in parts.store.problems.current()]
+    anew = [c["id"] for c in parts.channels() if c["name"] == "incidents" and c["id"] != channel]
+    assert named == ["#incidents is archived"] if how == "archived" else len(anew) == 1
 
 
 def test_nothing_internal_is_published(published: Published) -> None:
