@@ -55,7 +55,7 @@ nav ul,footer{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem}
 # What a reader sees once nobody renews the page: no state, no green. A double quote would end it where it waits, and
 # nginx takes 256 bytes: https://nginx.org/en/docs/http/ngx_http_ssi_module.html#ssi_value_length.
 STALE = (
-    "<style>.now,.component .state,.days,.ends{display:none}</style>"
+    "<style>.now,.component .state,.days,.component .ends{display:none}</style>"
     "<p role='alert'><strong>This page is out of date.</strong> It does not say how things stand now.</p>"
 )
 STALE_HERE = '<!--# echo var="stale" encoding="none" default="" -->'

@@ -60,7 +60,7 @@ def headline(
     """Say how things stand, and until when that can be relied on. `maintained`: planned maintenance is in progress."""
     end = until(valid_until)
     if not open_incidents:
-        return f"{'Planned maintenance' if maintained else 'Operational'} at {clock(now)}; {end}"
+        return f"{'Planned maintenance in progress' if maintained else 'Operational'} at {clock(now)}; {end}"
     count = "1 open incident" if len(open_incidents) == 1 else f"{len(open_incidents)} open incidents"
     return f"{count} at {clock(now)}; {end}"
 

@@ -79,3 +79,12 @@ def test_the_page_is_accessible_and_fits(browser: Browser, folder: Path, path: s
     found = [v["id"] for v in Axe().run(page).response["violations"]]
     assert set(found) <= {RENEWED}
     page.close()
+
+
+def test_an_out_of_date_page_shows_no_state(browser: Browser, folder: Path) -> None:
+    """Neither the headline, nor a component's state, nor its days with what stands below them."""
+    page = browser.new_page(viewport=PHONE)
+    for path, seen in (("index.html", True), ("stale.html", False)):
+        page.goto((folder / path).as_uri())
+        for part in (".now", ".state", ".days", ".ends"):
+            assert page.locator(part).first.is_visible() is seen, part

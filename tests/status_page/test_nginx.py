@@ -85,7 +85,7 @@ def test_with_tocsin_dead_it_stops_saying_how_things_stand(web: httpx2.Client, f
     publish(folder, datetime.now(UTC) - FRESH_FOR - timedelta(minutes=1))
     text = without_comments(web.get("/status/").text)
     assert "<strong>This page is out of date.</strong>" in text
-    assert ".now,.component .state,.days,.ends{display:none}" in text
+    assert ".now,.component .state,.days,.component .ends{display:none}" in text
     until = datetime.fromisoformat(json.loads(web.get("/status/summary.json").text)["valid_until"])
     assert until < datetime.now(UTC)
 

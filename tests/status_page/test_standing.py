@@ -170,7 +170,10 @@ def test_a_component_under_maintenance_does_not_claim_to_be_operational() -> Non
     window = Maintenance(title="New disks", starts=NOW, ends=NOW + timedelta(hours=1), components=("checkout",))
     maintained, later = PAGE.model_copy(update={"maintenance": (window,)}), NOW + timedelta(hours=1)
     down = [published(1, minutes=5)]
-    assert "<strong>Planned maintenance at 14:02 UTC; after" in render(maintained, [], NOW)["index.html"].decode()
+    assert (
+        "<strong>Planned maintenance in progress at 14:02 UTC; after"
+        in render(maintained, [], NOW)["index.html"].decode()
+    )
     assert "<strong>1 open incident at 14:02 UTC; after" in render(maintained, down, NOW)["index.html"].decode()
     for log, now, word in (([], NOW, "Under maintenance"), (down, NOW, "Major outage"), ([], later, "Operational")):
         files, state = render(maintained, log, now), word.lower().replace(" ", "_")
