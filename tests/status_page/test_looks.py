@@ -83,7 +83,7 @@ def test_the_page_is_accessible_and_fits(browser: Browser, folder: Path, path: s
 
 def test_an_out_of_date_page_shows_no_state(browser: Browser, folder: Path) -> None:
     """Neither the headline, nor a component's state, nor its days with what stands below them."""
-    page = browser.new_page(viewport=PHONE)
+    page = browser.new_page()
     for path, seen in (("index.html", True), ("stale.html", False)):
         page.goto((folder / path).as_uri())
         for part in (".now", ".state", ".days", ".ends"):
