@@ -6,6 +6,7 @@ already is left as it is. So a job that dies half-way is simply run again.
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -96,7 +97,7 @@ class AlertService:
         seen, now = [incoming.seen for incoming in batch.alerts], self._service.clock()
         taken = self._change(batch.group, seen, now)
         results = zip(batch.alerts, _results(seen, *taken), strict=True)
-        return [(i, _outcome(i, now, result, taken.group.incident, i.how.severity)) for i, result in results]
+        return [(i, _taken_in(i, now, result, taken.group)) for i, result in results]
 
     def _beaten(self, alert: Alert, now: datetime) -> tuple[Alert | None, Routed]:
         """Return the alert that counts, and its route. A heartbeat's beat ends its silence, and its end begins that."""
@@ -347,6 +348,15 @@ def _fires_anew(name: str, before: Group, after: Group) -> bool:
     """True if an alert that has fired all along is counted anew: its incident was resolved too early."""
     was, fired = before.alerts.get(name), after.alerts.get(name)
     return was is not None and fired is not None and fired.firing and fired.times > was.times
+
+
+def _taken_in(incoming: Incoming, now: datetime, result: str, group: Group) -> Outcome:
+    """What became of an alert of a group. Its end often names it by its key alone: it is listed as it began."""
+    outcome = _outcome(incoming, now, result, group.incident, incoming.how.severity)
+    began = group.alerts.get(incoming.name) if incoming.alert.state is not AlertState.FIRING else None
+    if began is None or incoming.counts is not incoming.alert:
+        return outcome
+    return replace(outcome, title=began.alert.title, severity=began.routed.severity)
 
 
 def _outcome(incoming: Incoming, now: datetime, result: str, incident: str = "", severity: str = "") -> Outcome:

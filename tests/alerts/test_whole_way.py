@@ -370,6 +370,8 @@ def test_opsgenies_clients_are_answered_as_they_expect(site: Monitored) -> None:
     alias = "dc2bdfff34ca18fbba9717afde460afbe60adf29d4184d6af7e4fea3de71dd39"
     site.taken({"source": "x"}, f"/v2/alerts/{alias}/close?identifierType=alias", **key)
     assert site.incidents()[0].alerts.firing == 0
+    ended, declared = Intake(site.parts.redis, post_alerts).log(site.parts.clock.now.replace(year=2000))
+    assert (ended.result, ended.title, ended.severity) == ("resolved", declared.title, "P1")
 
 
 # Nothing that was accepted is lost ---------------------------------------------------------------------------------
