@@ -68,7 +68,8 @@ class AlertService:
         known = self.intake.groups_of([incoming.name for incoming in given if incoming.counts])
         for incoming in given:
             fires_in = incoming.counts and (backlog.group_of(incoming.name) or known.get(incoming.name))
-            if incoming.counts and (fires_in or not incoming.how.dropped):
+            ends = incoming.counts and incoming.counts.state is not AlertState.FIRING
+            if incoming.counts and (not incoming.how.dropped or (fires_in and ends)):
                 backlog.add(fires_in or incoming.how.group, incoming)
             else:
                 dropped.append((incoming, _outcome(incoming, now, f"dropped: {incoming.how.dropped}")))

@@ -80,3 +80,20 @@ def test_a_person_who_lowered_the_severity_is_not_overruled_by_the_same_alert(tm
             site.taken(group(alert("Down", severity="critical")))
         [incident] = site.incidents()
         assert (incident.severity, len([e for e in incident.timeline if e.kind is EntryKind.SEVERITY])) == ("P2", 1)
+
+
+def test_an_alert_that_a_route_ignores_by_now_is_declared_no_more(tmp_path: Path) -> None:
+    """Somebody wrote that route because of its incident: it stays open, its alert may end, and no other is opened."""
+    with monitored(tmp_path) as site:
+        site.taken(group(alert("Noise")))
+        rules = type(site.parts.service.company.alerts).model_validate({"routes": [{"ignore": True}]})
+        site.parts.service.company = site.parts.service.company.model_copy(update={"alerts": rules})
+        site.taken(group(alert("Noise")))
+        [incident] = site.incidents()
+        assert (incident.alerts.firing, site.results()[-1]) == (1, "dropped: its route ignores it")
+        site.parts.service.handle(incident.id, OVER)
+        minutes(site, 6)
+        site.taken(group(alert("Noise")))
+        assert len(site.incidents()) == 1
+        site.taken(group(alert("Noise", "resolved")))
+        assert site.results()[-1] == "resolved"
