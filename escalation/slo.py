@@ -72,7 +72,7 @@ def decode(text: str | bytes) -> Iterator[Record]:
 
 # Figures -------------------------------------------------------------------------------------------------------------
 
-PAGES = {"page": "pages in Slack", "page_by": "pages by mail"}
+PAGES = {"page": "pages in Slack", "page_by": "pages by other channels"}
 CHECKPOINTS, MESSAGES, OTHERS = "checkpoints", "messages", "alerts in another service"
 FLOAT_TOLERANCE = 1e-6  # seconds; readings of two clocks, as floats, are not compared more closely
 

@@ -27,7 +27,7 @@ from escalation.engine.upcoming import Upcoming
 from escalation.incident.actions import RunState, last_states
 from escalation.incident.closing.reviews import NO_WORK, owner_of
 from escalation.incident.communications import tasks
-from escalation.incident.effects import Reminded, SendPage
+from escalation.incident.effects import PageBy, Reminded, SendPage
 from escalation.incident.model import Incident
 from escalation.incident.reach import Reach
 from escalation.incident.state.alerts import AlertSummary, SeenAlert
@@ -43,7 +43,7 @@ from escalation.messages.reminders import task_state
 from escalation.messages.reviews import missing_words
 from escalation.reviews.draft import headlines
 from escalation.text import Line, Person
-from escalation.values import machine_title
+from escalation.values import PersonId, machine_title
 
 TIMELINE = "card-timeline"
 LATEST = 12  # entries of the timeline on a card; LONGEST_LINE: characters of each
@@ -325,8 +325,13 @@ def _in_time(incident: Incident, closed_at: datetime) -> str:
 def delivery_problems(incident: Incident) -> list[str]:
     """Lines about sends that fail and are retried: one for each reason."""
     optional = {e.id for e in incident.effects if e.optional}
-    whys = tuple(dict.fromkeys(why for effect, why in incident.troubles.items() if effect not in optional))
-    return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}. Retrying." for why in whys[:3]]
+    whose: dict[str, list[PersonId]] = {}
+    for effect_id, why in incident.troubles.items():
+        if effect_id not in optional:
+            effect = incident.effect(effect_id)
+            whose.setdefault(why, []).extend([incident.page(effect.page).person] if isinstance(effect, PageBy) else [])
+    to = {why: f" (to {mentions(tuple(dict.fromkeys(people)))})" if people else "" for why, people in whose.items()}
+    return [f"⚠️ *Not delivered yet:* {brief(why, SHORT)}{to[why]}. Retrying." for why in list(whose)[:3]]
 
 
 def _shortcomings(incident: Incident) -> list[str]:

@@ -134,7 +134,8 @@ class Failed(Exception):
     """A call failed, or may have. `wait`: seconds that the other side asked for; `channel`: where, if known.
 
     `reason` is the failure in words, by default those of Slack's error code. `reported`: it stands among the problems.
-    `for_now`: it is the person's, and they can end it, as a full mailbox: their address is good.
+    `for_now`: it is the person's, and they can end it, as a full mailbox: their address is good. `about` is what it
+    concerns of all that goes that way, as numbers of one country (`+49`); empty: everything.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class Failed(Exception):
         reason: Reason | None = None,
         reported: bool = False,
         for_now: bool = False,
+        about: str = "",
     ) -> None:
         super().__init__(error)
         self.error = error
@@ -154,6 +156,7 @@ class Failed(Exception):
         self.wait = wait
         self.reported = reported
         self.for_now = for_now
+        self.about = about
         self.channel = channel
         self.reason = reason or _REASONS.get(error) or Reason(f"Slack says {error}", "see tocsin doctor")
 

@@ -229,7 +229,7 @@ class DeliveryPool:
             ledger.accepted(pipe, effect, result.outcome, now, adopted=result.adopted)
             _count(pipe, effect, result, now)
             if isinstance(result.outcome, Delivered | RoomOpened | MeetingOpened | IssueUpdated):
-                problems.clear(pipe, effect)
+                problems.clear(pipe, effect, result.about)
             is_back = retry_when_back.is_back(effect, result)
             if is_back:
                 pipe.set(retry_when_back.TOOK, repr(now.timestamp()))

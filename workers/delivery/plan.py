@@ -22,10 +22,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class SendResult:
-    """The outcome of a send; `adopted` if an earlier try turned out to have arrived."""
+    """The outcome of a send; `adopted` if an earlier try turned out to have arrived. `about`: as in Failed."""
 
     outcome: OutcomeEvent
     adopted: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)

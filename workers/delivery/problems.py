@@ -12,7 +12,8 @@ from redis.client import Pipeline
 from escalation.config.actions import ACTIONS
 from escalation.config.lists import WEBHOOKS
 from escalation.config.notify import Via
-from escalation.incident.effects import MEETINGS, SLACK, Effect, PostCard, RunAction, Say, UpdateIssue
+from escalation.incident.effects import MEETINGS, SLACK, Effect, PageBy, PostCard, RunAction, Say, UpdateIssue
+from escalation.messages.entries.systems import SENDS
 from escalation.storage.problems import FORGOTTEN_AFTER, PROBLEMS, Problems
 from workers.channels.failures import Failed, Kind
 
@@ -34,30 +35,6 @@ _VENDORS = {
     Via.PUSHOVER: "Pushover",
     Via.NTFY: "ntfy",
     Via.APPRISE: "Apprise",
-}
-_SENDS = {
-    "issue": "tickets",
-    "page": "pages",
-    "page_by": "pages",
-    "stop_page": "the end of alarms",
-    "alert": "alerts",
-    "mail_out": "mail to stakeholders",
-    "call_webhook": "updates for the public",
-    "mail_review": "mail of finished reviews",
-    "invitation": "invitations to meetings",
-    "publish": "updates of the status page",
-    "withdraw": "withdrawals from the status page",
-    "open_room": "new war rooms",
-    "invite": "invitations to war rooms",
-    "topic": "topics of war rooms",
-    "pin": "pins in war rooms",
-    "bookmark": "bookmarks in war rooms",
-    "open_meeting": "new meetings",
-    "delete_meeting": "the deletion of meetings",
-    "archive": "the archiving of war rooms",
-    "hide_canvas": "taking canvases of private incidents out of public channels",
-    "tell": "direct messages",
-    "refresh": "updates of cards",
 }
 
 
@@ -97,7 +74,8 @@ def report(problems: Problems, effect: Effect, failed: Failed) -> None:
         return
     what = f"cannot send {_sends(effect)}" if failed.kind is Kind.BUG else f"{_vendor(effect)} refuses {_sends(effect)}"
     text = f"{what}: {failed.reason.text}"
-    problems.report(key_of(effect), text, failed.reason.remedy, blocks=blocks, kept=FORGOTTEN_AFTER)
+    key = f"{key_of(effect)}:{failed.about}" if failed.about else key_of(effect)
+    problems.report(key, text, failed.reason.remedy, blocks=blocks, kept=FORGOTTEN_AFTER)
 
 
 def report_call(
@@ -113,9 +91,10 @@ def report_call(
     return problems.report(key, text, failed.reason.remedy or remedy)
 
 
-def clear(pipe: "Pipeline", effect: Effect) -> None:
-    """Clear the problems that this success disproves; `pipe` writes it with the success."""
-    pipe.hdel(PROBLEMS, key_of(effect), *([TOKEN] if effect.carried_by == SLACK else []))
+def clear(pipe: "Pipeline", effect: Effect, about: str = "") -> None:
+    """Clear the problems that this success disproves; `pipe` writes it with the success. `about`: as in Failed."""
+    key = key_of(effect)
+    pipe.hdel(PROBLEMS, key, *([f"{key}:{about}"] if about else []), *([TOKEN] if effect.carried_by == SLACK else []))
 
 
 def remedy_of(failed: Failed, vendor: str) -> str:
@@ -135,4 +114,6 @@ def _vendor(effect: Effect) -> str:
 
 
 def _sends(effect: Effect) -> str:
-    return f"the action {effect.name}" if isinstance(effect, RunAction) else _SENDS.get(effect.kind, "messages")
+    if isinstance(effect, PageBy) and effect.via in (Via.SMS, Via.CALL):  # one vendor has both
+        return f"pages by {effect.via.words}"
+    return f"the action {effect.name}" if isinstance(effect, RunAction) else SENDS.get(effect.kind, "messages")

@@ -137,4 +137,7 @@ def _note_trouble(change: Change, effect: Effect, why: str, **fields: str) -> En
     known = (e for e in change.incident.timeline if e.kind is EntryKind.TROUBLE and e.why == why)
     if any(fields.items() <= e.fields.items() for e in known):
         return None
+    if isinstance(effect, PageBy):
+        fields, whose = fields | {"channel": effect.via}, (change.incident.page(effect.page).person,)
+        return change.note(EntryKind.TROUBLE, people=whose, why=why, fields={"what": what, **fields})
     return change.note(EntryKind.TROUBLE, why=why, fields={"what": what, **fields})

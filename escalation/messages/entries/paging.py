@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from escalation.config.notify import Via
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry
 from escalation.incident.state.pages import Page, PageState
@@ -107,7 +108,6 @@ def skipped(incident: Incident, entry: Entry) -> Lines:
 
 
 _UNREACHED = {
-    "page_by": "mail the page to",
     "mail_out": "mail",
     "invite": "invite",
     "mail_review": "mail the review to",
@@ -120,9 +120,9 @@ _NOBODY_ELSE = "Nobody else is responsible: page someone by name."
 
 def refused(entry: Entry) -> Lines:
     """Say whom a page, a mail or an invitation could not reach."""
-    via = entry.fields.get("via", "")
-    what = _UNREACHED.get(via, "page")
-    said = line("⚠️ ", Strong(f"Could not {what} "), *people(entry.people), ": ", entry.why, ".")
+    via, channel = entry.fields.get("via", ""), entry.fields.get("channel", "")
+    what, by = _UNREACHED.get(via, "page"), f" by {Via(channel).words}" if channel else ""
+    said = line("⚠️ ", Strong(f"Could not {what} "), *people(entry.people), f"{by}: ", entry.why, ".")
     if "offer" in entry.fields:
         return (said, line("The role is free: offer it to somebody else."))
     if "to" not in entry.fields:

@@ -2,12 +2,38 @@
 
 from datetime import datetime
 
+from escalation.config.notify import Via
 from escalation.incident.actions import RunState
 from escalation.incident.events.news import MAX_TITLES
 from escalation.incident.model import Incident
 from escalation.incident.state.entries import Entry, EntryKind
-from escalation.text import Lines, Person, Strong, Time, Verbatim, line
+from escalation.text import Line, Lines, Person, Strong, Time, Verbatim, line, people
 from escalation.times import spoken_duration
+
+SENDS = {  # kinds of effects -> what they send
+    "issue": "tickets",
+    "page": "pages",
+    "page_by": "pages",
+    "stop_page": "the end of alarms",
+    "alert": "alerts",
+    "mail_out": "mail to stakeholders",
+    "call_webhook": "updates for the public",
+    "mail_review": "mail of finished reviews",
+    "invitation": "invitations to meetings",
+    "publish": "updates of the status page",
+    "withdraw": "withdrawals from the status page",
+    "open_room": "new war rooms",
+    "invite": "invitations to war rooms",
+    "topic": "topics of war rooms",
+    "pin": "pins in war rooms",
+    "bookmark": "bookmarks in war rooms",
+    "open_meeting": "new meetings",
+    "delete_meeting": "the deletion of meetings",
+    "archive": "the archiving of war rooms",
+    "hide_canvas": "taking canvases of private incidents out of public channels",
+    "tell": "direct messages",
+    "refresh": "updates of cards",
+}
 
 
 def action(incident: Incident, entry: Entry) -> Lines:
@@ -27,9 +53,13 @@ def action(incident: Incident, entry: Entry) -> Lines:
 
 
 def trouble(incident: Incident, entry: Entry) -> Lines:
-    """Render a send that fails, or that was given up."""
+    """Render a send that fails, or that was given up; of a page, by which channel it goes to whom."""
     state, end = ("Not done", ".") if entry.fields.get("given_up") else ("Not delivered yet", ". Retrying.")
-    return (line("⚠️ ", Strong(f"{state} ({entry.fields['what']}): "), entry.why, end),)
+    what, via = entry.fields["what"], entry.fields.get("channel")
+    if via:
+        whose: Line = ("page of ", *people(entry.people), f" by {Via(via).words}")
+        return (line("⚠️ ", Strong(f"{state}"), " (", *whose, "): ", entry.why, end),)
+    return (line("⚠️ ", Strong(f"{state} ({SENDS.get(what, what)}): "), entry.why, end),)
 
 
 def alerts(incident: Incident, entry: Entry) -> Lines:

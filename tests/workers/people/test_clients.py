@@ -122,6 +122,27 @@ def test_each_code_of_twilio_has_its_kind(code: int, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        ("+15550101", "+1"),
+        ("+79161234567", "+7"),
+        ("+4915112345678", "+49"),
+        ("+420601123456", "+420"),
+        ("+353851234567", "+353"),
+        ("+3581234567", "+358"),
+        ("+2711234567", "+27"),
+        ("", ""),
+    ],
+)
+def test_a_refusal_of_a_country_names_it(number: str, code: str) -> None:
+    """By its code alone: readiness is open to anybody, and says nobody's number."""
+    failed = twilio_failure(400, 21408, to=number)
+    assert failed.about == code
+    assert number == "" or failed.reason.text.endswith(f"({code})")
+    assert twilio_failure(400, 20003, to=number).about == ""
+
+
+@pytest.mark.parametrize(
     ("status", "kind"), [(401, Kind.OURS), (404, Kind.OURS), (429, Kind.PASSING), (502, Kind.PASSING)]
 )
 def test_a_refusal_without_a_code_goes_by_its_status(status: int, kind: Kind) -> None:

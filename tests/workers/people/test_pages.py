@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.render.card import delivery_problems
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.incident.events.moves import Acknowledge, Resolve
@@ -18,6 +19,8 @@ from escalation.incident.reach import ReachState
 from escalation.incident.state.entries import EntryKind
 from escalation.incident.state.pages import PageState
 from escalation.messages import pages as words
+from escalation.messages.timeline import entry_lines
+from escalation.text import text
 from tests.support.company import example_data, phones
 from tests.support.story import Story
 from tests.support.vendors import push, twilio
@@ -138,6 +141,7 @@ def test_a_number_that_cannot_get_sms_is_called_at_once(reached: Reached, code: 
     assert reached.twilio.calls
     refused = [e for e in reached.parts.now(incident).timeline if e.kind is EntryKind.REFUSED]
     assert refused
+    assert all("by SMS: " in text(entry_lines(reached.parts.now(incident), e)) for e in refused)
     assert set(reached.states(incident, Via.SMS)) == {ReachState.FAILED}
 
 
@@ -153,9 +157,32 @@ def test_a_country_that_is_off_and_a_trial_account_are_ours_and_let_nobody_sleep
     reached.twilio.sms_refusals = dict.fromkeys(PHONES.values(), code)
     reached.push(minutes=1)
     assert len(reached.twilio.calls) == len(incident.pages)
-    [problem] = [p for p in reached.parts.store.problems.current() if p.key == "sms:page_by"]
+    [problem] = [p for p in reached.parts.store.problems.current() if p.key == "sms:page_by:+49"]
     assert remedy in problem.remedy
+    assert problem.text.startswith("Twilio refuses pages by SMS: ")
+    assert problem.text.endswith("(+49)")
     assert len(reached.parts.now(incident).pages) == len(incident.pages)
+
+
+def test_a_country_that_is_off_stays_a_problem_while_others_are_reached(reached: Reached) -> None:
+    """An SMS that another country takes says nothing of it; one that this country takes ends it."""
+    key, number = "bruno", "+33612345678"
+    entry = reached.parts.service.company.people[key]
+    people = {**reached.parts.service.company.people, key: entry.model_copy(update={"phone": number})}
+    reached.parts.service.company = reached.parts.service.company.model_copy(update={"people": people})
+    reached.twilio.sms_refusals = {number: 21408}
+    incident = reached.declare()
+    reached.push(minutes=1)
+    assert reached.twilio.messages  # to the others
+    card = "\n".join(delivery_problems(reached.parts.now(incident)))
+    assert "SMS to that country are switched off (+33)" in card
+    assert "(to bruno)" in card
+    known = [p.key for p in reached.parts.store.problems.current() if p.key.startswith("sms:")]
+    assert known == ["sms:page_by:+33"]
+    reached.twilio.sms_refusals = {}
+    reached.push(minutes=2)
+    assert number in {m["to"] for m in reached.twilio.messages}
+    assert not reached.parts.store.problems.known("sms:page_by:+33")
 
 
 def test_what_is_ours_alarms_the_operator_and_climbs_no_tier(reached: Reached) -> None:
@@ -304,14 +331,25 @@ def test_an_sms_that_is_not_delivered_is_followed_by_a_call_at_once(reached: Rea
 
 
 def test_a_filtered_sms_is_a_problem_of_ours(reached: Reached) -> None:
-    """What an operator filters is ours to mend: it is reported with a remedy, until an SMS is delivered."""
+    """What an operator filters is ours to mend: it is reported with a remedy, until an SMS is delivered there."""
     incident = reached.declare()
     reached.push(minutes=1)
     effect = delivery_of(reached, incident, Via.SMS)
-    reached.news.twilio_status(effect, {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30007"})
-    assert reached.parts.store.problems.known(UNDELIVERED)
-    reached.news.twilio_status(effect, {"MessageSid": "SM1", "MessageStatus": "delivered"})
-    assert not reached.parts.store.problems.known(UNDELIVERED)
+    sms = {"MessageSid": "SM1", "To": "+15550101"}
+    reached.news.twilio_status(effect, sms | {"MessageStatus": "undelivered", "ErrorCode": "30007"})
+
+    def known() -> bool:
+        return any(p.key.startswith(UNDELIVERED) for p in reached.parts.store.problems.current())
+
+    assert known()
+    for cure in (
+        {"CallSid": "CA1", "CallStatus": "in-progress", "To": "+15550101"},  # the call that followed
+        {"MessageSid": "SM2", "MessageStatus": "delivered", "To": "+4915112345678"},
+    ):
+        reached.news.twilio_status(effect, cure)
+        assert known()
+    reached.news.twilio_status(effect, sms | {"MessageStatus": "delivered"})
+    assert not known()
 
 
 @pytest.mark.parametrize("delivery", ["INC-20241218-099-7-page", "nonsense", "..", ""])

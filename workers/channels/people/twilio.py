@@ -145,7 +145,10 @@ class TwilioClient:
             return found
         code = found.get("code")
         failed = twilio_failure(
-            response.status_code, code if isinstance(code, int) else 0, asked_wait(response.headers)
+            response.status_code,
+            code if isinstance(code, int) else 0,
+            asked_wait(response.headers),
+            more.get("data", {}).get("To", ""),
         )
         if response.status_code >= 500 and not failed.wait:
             failed.wait = self._doubt(method)

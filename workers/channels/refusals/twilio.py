@@ -1,5 +1,7 @@
 """Refusals of Twilio, by its codes."""
 
+import re
+
 from workers.channels.failures import Failed, Kind, Reason
 
 # https://www.twilio.com/docs/api/errors lists every code. Those of a status callback are in the same numbers. What
@@ -56,8 +58,15 @@ _TWILIO_REASONS = {
 }
 
 
-def twilio_failure(status: int, code: int = 0, wait: float = 0.0) -> Failed:
-    """Classify a refusal by Twilio's code, else by the HTTP status."""
+# A country that is switched off, or numbers of it that are filtered or want a registered sender: what reaches other
+# countries says nothing of it.
+_OF_A_COUNTRY = frozenset({13227, 21215, 21408, 21608, 21219, 30007, 30032, 30034})
+# https://www.itu.int/pub/T-SP-E.164D: a country's code has one digit, two, or three.
+_COUNTRY = re.compile(r"\+(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})")
+
+
+def twilio_failure(status: int, code: int = 0, wait: float = 0.0, to: str = "") -> Failed:
+    """Classify a refusal by Twilio's code, else by the HTTP status. `to` is the number that it was for."""
     kind = _BY_TWILIO_CODE.get(code)
     if kind is None:
         kind = Kind.PASSING if status >= 500 or status in (408, 425, 429) else Kind.OURS
@@ -68,7 +77,16 @@ def twilio_failure(status: int, code: int = 0, wait: float = 0.0) -> Failed:
     else:
         page = f"see https://www.twilio.com/docs/api/errors/{code}" if code else "check TWILIO_API_URL"
         reason = known or Reason(f"Twilio refuses it ({code or status})", page)
-    return Failed(error, kind, wait=wait, reason=reason)
+    about = country_code(to) if code in _OF_A_COUNTRY else ""
+    if about:
+        reason = reason._replace(text=f"{reason.text} ({about})")
+    return Failed(error, kind, wait=wait, reason=reason, about=about)
+
+
+def country_code(number: str) -> str:
+    """Return the country code of a number (E.164), `+49`; empty for none."""
+    found = _COUNTRY.match(number)
+    return found[0] if found else ""
 
 
 _BY_TWILIO_CODE = {int(code): kind for kind, codes in _TWILIO.items() for code in codes.split()}

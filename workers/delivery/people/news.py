@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import structlog
 
 from escalation.answers import Answer, AnswerService
+from escalation.config.notify import Via
 from escalation.errors import NotFound, Refused
 from escalation.incident.events.outcomes import PageStatus
 from escalation.incident.reach import How, ReachState
@@ -19,10 +20,10 @@ from escalation.storage.vendor_ids import VendorIds
 from workers.channels.failures import Failed, Kind
 from workers.channels.pagerduty import PagerDutyDirectory
 from workers.channels.people.pushover import PushoverClient
-from workers.channels.refusals.twilio import twilio_failure
+from workers.channels.refusals.twilio import country_code, twilio_failure
 from workers.delivery.problems import report_call
 
-UNDELIVERED = "twilio:undelivered"  # keys in the register of problems
+UNDELIVERED = "twilio:undelivered"  # the beginning of keys in the register of problems: of SMS or calls, by country
 PAGERDUTY_USERS, RECEIPTS = "pagerduty:users", "pushover:receipts"
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values. Answered is not acknowledged: a key is.
@@ -77,7 +78,7 @@ class News:
             return
         why = self._failure(status, form) if state is ReachState.FAILED else ""
         if state is ReachState.DELIVERED:
-            self._service.store.problems.clear(UNDELIVERED)
+            self._service.store.problems.clear(_undelivered(form))
         if delivery.startswith(TRIAL):
             self._trial(delivery, state, why)
             return
@@ -102,11 +103,13 @@ class News:
         if status in _WHYS:
             return _WHYS[status]
         code = form.get("ErrorCode", "")
-        failed = twilio_failure(400, int(code)) if code.isdecimal() and code != "0" else None
+        to = form.get("To", "")
+        failed = twilio_failure(400, int(code), to=to) if code.isdecimal() and code != "0" else None
         if failed is None:
             return "it was not delivered"
         if failed.kind is Kind.OURS:
-            self._service.store.problems.report(UNDELIVERED, f"pages fail: {failed.reason.text}", failed.reason.remedy)
+            text = f"pages fail: {failed.reason.text}"
+            self._service.store.problems.report(_undelivered(form), text, failed.reason.remedy)
         return failed.reason.text
 
     def pagerduty_mail(self, user_id: str) -> str:
@@ -145,3 +148,9 @@ class News:
                 self._answers.answer(found, Answer.ACKNOWLEDGE, How.PUSHOVER, f"pushover:{receipt}")
             except Refused as refused:
                 log.info("late acknowledgement", incident=found.incident.id, why=str(refused))
+
+
+def _undelivered(form: Mapping[str, str]) -> str:
+    """Key of the problem with what is taken and not delivered: an arrival in another country cures none."""
+    what = Via.CALL if form.get("CallSid") else Via.SMS
+    return f"{UNDELIVERED}:{what}:{country_code(form.get('To', ''))}"

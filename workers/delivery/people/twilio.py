@@ -16,6 +16,7 @@ from escalation.incident.model import Incident
 from escalation.messages import pages as words
 from escalation.service import IncidentService
 from workers.channels.people.twilio import Listed, TwilioClient
+from workers.channels.refusals.twilio import country_code
 from workers.delivery.people.pages import Pages, PageToSend, seconds_left
 from workers.delivery.plan import Plan, Planned, SendResult
 from workers.delivery.rate_limits import Budget
@@ -56,7 +57,7 @@ class TwilioPlanner:
             return SendResult(Delivered(effect=delivery), adopted=True)
         adopted = self._listed(found) if retrying else None
         ids.claim(delivery, (adopted or send()).sid)
-        return SendResult(Delivered(effect=delivery), adopted=adopted is not None)
+        return SendResult(Delivered(effect=delivery), adopted is not None, country_code(found.to))
 
     def _listed(self, found: PageToSend) -> Listed | None:
         """The SMS or call of an earlier try, if Twilio made it."""
