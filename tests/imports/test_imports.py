@@ -55,7 +55,7 @@ def test_an_export_becomes_a_configuration_that_holds(source: str, tmp_path: Pat
         ("pagerduty", "dropped: schedule Primary, layer Weekends: Dan Left: the export has no such user"),
         ("pagerduty", "dropped: schedule Primary, layer Empty: nobody is in it"),
         ("pagerduty", "dropped: schedule Shifts, event Inventory: a layer cannot say RRULE:FREQ=MONTHLY"),
-        ("pagerduty", "approximated: schedule Shifts, event Office: single dates"),
+        ("pagerduty", "approximated: schedule Shifts, event Office: a date that is left out"),
         ("pagerduty", "dropped: escalation Other: a company has one policy"),
         ("grafana-oncall", "dropped: schedule Calendar: it is a calendar: give a rotation `ical: https://calendar"),
         ("grafana-oncall", "dropped: person chi: has neither an e-mail address nor a Slack id"),

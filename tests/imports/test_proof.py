@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.config.company import Company
-from tocsin.imports.model import Export, Member, Schedule, SourceLayer, Span, WeeklyHours
+from tocsin.imports.model import Export, Member, Override, Repeated, Schedule, SourceLayer, Span, WeeklyHours
 from tocsin.imports.proof import differences, next_clock_change, spoken
-from tocsin.imports.recurrence import Repeated, layers, parse_rule
+from tocsin.imports.recurrence import layers, parse_rule
 from tocsin.imports.writing import written
 
 NOW = datetime(2026, 10, 10, tzinfo=UTC)
@@ -18,7 +18,7 @@ ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/
 PEOPLE = ("a", "b", "c")
 
 
-def exported(*found: SourceLayer, overrides: tuple[Span, ...] = ()) -> Export:
+def exported(*found: SourceLayer, overrides: tuple[Override, ...] = ()) -> Export:
     members = {p: Member(p, p.upper(), f"{p}@example.com") for p in PEOPLE}
     return Export("Test", members, {"s": Schedule("s", "Primary", "UTC", found, overrides)})
 
@@ -74,7 +74,7 @@ def test_whatever_layers_there_are_both_calendars_agree(found: list[SourceLayer]
 def test_overrides_replace_everybody() -> None:
     """Those to come are written as layers on top."""
     layer = SourceLayer("l", (("a",), ("b",)), NOW, timedelta(days=1), "UTC")
-    cover = Span(("c",), NOW + timedelta(days=3), NOW + timedelta(days=4))
+    cover = Override(("c",), NOW + timedelta(days=3), NOW + timedelta(days=4))
     assert differing(exported(layer, overrides=(cover,))) == []
     (missing,) = differing(exported(layer, overrides=(cover,)), against=exported(layer))
     assert "C by the rules of Test, B here" in missing

@@ -7,15 +7,15 @@ API answered: `{"results": […]}` in a file that is called after what it holds 
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from tocsin.imports import reading
-from tocsin.imports.model import Escalation, Export, ImportFault, Member, Schedule, SourceLayer, Span, Step, Verdict
+from tocsin.imports.model import Escalation, Export, ImportFault, Member, Repeated, Schedule, Span, Step, Verdict
 from tocsin.imports.reading import Json
-from tocsin.imports.recurrence import Repeated, layers, problems
+from tocsin.imports.recurrence import DAYS, ending, layers, occurrences, problems
 
 SOURCE = "Grafana OnCall"
 PARTS = ("users", "schedules", "on_call_shifts", "escalation_chains", "escalation_policies", "final_shifts")
@@ -78,54 +78,95 @@ def _member(export: Export, user: Json) -> None:
 def _schedule(export: Export, data: Json, shifts: dict[str, Json]) -> None:
     key, name = reading.text(data, "id"), reading.text(data, "name")
     where = f"schedule {name}"
-    if reading.text(data, "type") == "ical":
+    kind = reading.text(data, "type")
+    if kind == "ical":
         url = reading.text(data, "ical_url_primary")
         export.note(Verdict.DROPPED, where, f"it is a calendar: give a rotation `ical: {url or 'https://…'}`")
         return
+    if url := reading.text(data, "ical_url_overrides"):
+        export.note(Verdict.DROPPED, f"{where}: overrides of {url}", "enter those to come with /incident override")
     zone = reading.zone(reading.text(data, "time_zone"), where)
-    found: list[SourceLayer] = []
+    found: list[Repeated] = []
     for reference in data.get("shifts") or []:
         if (shift := shifts.get(str(reference))) is None:
             export.note(Verdict.DROPPED, f"{where}: shift {reference}", "the export has no such shift")
         else:
-            found += _shift(export, shift, zone, where)
-    export.schedules[key] = Schedule(key, name, zone, tuple(found))
+            found += _shift(export, shift, zone, where, kind == "web")
+    planned = tuple(layer for shift in found for layer in layers(shift))
+    export.schedules[key] = Schedule(key, name, zone, planned, shifts=tuple(found))
     export.note(Verdict.KEPT, where)
 
 
-def _shift(export: Export, data: Json, zone: str, where: str) -> Iterator[SourceLayer]:
+def _shift(export: Export, data: Json, zone: str, where: str, web: bool) -> Iterator[Repeated]:
     name = reading.text(data, "name") or reading.text(data, "id")
     where, kind = f"{where}, shift {name}", reading.text(data, "type")
     # Web schedules store their shifts in UTC; the others in their own zone, else the schedule's.
     zone = reading.zone(reading.text(data, "time_zone") or zone, where)
     starts = reading.needed(reading.instant(data.get("start"), f"{where}: start", zone), f"{where}: start")
     length = reading.seconds(data, "duration", where)
-    local_end = starts.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + length
-    ends = local_end.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    groups = data.get("rolling_users") if kind == "rolling_users" else [data.get("users")]
-    places = tuple(_people(export, group, where) for group in groups or [] if group)
+    rolling = kind == "rolling_users"
+    groups = data.get("rolling_users") if rolling else [data.get("users")]
+    places = tuple(_people(export, group, where) for group in groups or [])
     if not any(places):
         export.note(Verdict.DROPPED, where, "nobody is in it")
         return
     first = reading.number(data, "start_rotation_from_user_index", where) % len(places)
     level = OVERRIDES if kind == "override" else reading.number(data, "level", where)
-    rule = _rule(data, where) if kind in ("recurrent_event", "rolling_users") else {}
-    until = reading.instant(data.get("until"), f"{where}: until", zone)
-    each = 0 if kind == "rolling_users" else 1
-    shift = Repeated(name, starts, ends, zone, rule, places[first:] + places[:first], each, level, None, until)
+    rule, each = _rule(data, where) if kind in ("recurrent_event", "rolling_users") else {}, 1
+    if rolling:
+        each, rule = (int(rule["INTERVAL"]), rule | {"INTERVAL": "1"}) if _by_days(rule) else (0, rule)
+        starts = _first_named(starts, rule, zone)
+    local_end = starts.astimezone(ZoneInfo(zone)).replace(tzinfo=None) + length
+    ends = local_end.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    id = reading.text(data, "id")
+    shift = Repeated(name, starts, ends, zone, rule, places[first:] + places[:first], each, level, id=id)
+    if not layers(shift):
+        why = f"a layer cannot say {rule.get('FREQ', '').lower()} shifts of this length"
+        export.note(Verdict.DROPPED, where, why)
+        return
     for problem in problems(shift):
         export.note(Verdict.APPROXIMATED, where, problem)
-    made = layers(shift)
-    if not made:
-        export.note(Verdict.DROPPED, where, f"a layer cannot say {rule.get('FREQ', '').lower()} shifts of this length")
-    yield from made
+    yield _limited(shift, data, where, web)
+
+
+def _by_days(rule: dict[str, str]) -> bool:
+    """Check for turns that pass on the days of the week that are named, each `interval` of them."""
+    return rule["FREQ"] == "DAILY" and "BYDAY" in rule
+
+
+def _first_named(starts: datetime, rule: dict[str, str], zone: str) -> datetime:
+    """Return the start of the first turn: it begins on the first of its days in a week, if not on one of them."""
+    local = starts.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    days = {DAYS.index(day) for day in rule.get("BYDAY", "").split(",") if day}
+    if not days or local.weekday() in days:
+        return starts
+    first = DAYS.index(rule["WKST"])
+    later = (min(days, key=lambda day: (day - first) % 7) - local.weekday()) % 7
+    return (local + timedelta(days=later)).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def _limited(shift: Repeated, data: Json, where: str, web: bool) -> Repeated:
+    """Return a shift from its `rotation_start` on, and `until` its end, which is in UTC.
+
+    A shift made on the web is cut at both; one of the API is whole when it begins between them.
+    """
+    since = reading.instant(data.get("rotation_start"), f"{where}: rotation_start", shift.zone)
+    until = reading.instant(data.get("until"), f"{where}: until")
+    if shift.rule and not web:
+        if since and since > shift.starts:
+            whole = (span.starts for span in occurrences(shift, since + timedelta(weeks=60)) if span.starts >= since)
+            since = next(whole, since)
+        until = ending(shift, until)
+    return replace(shift, begins=since, until=until, whole=not web) if shift.rule else shift
 
 
 def _rule(data: Json, where: str) -> dict[str, str]:
     rule = {"FREQ": reading.text(data, "frequency").upper(), "WKST": reading.text(data, "week_start").upper() or "SU"}
+    if rule["WKST"] not in DAYS:
+        raise ImportFault(f"{where}: week_start is '{data['week_start']}', which is no day like MO")
     rule["INTERVAL"] = str(max(1, reading.number(data, "interval", where, default=1)))
     days = data.get("by_day") or []
-    if not isinstance(days, list) or any(day not in ("MO", "TU", "WE", "TH", "FR", "SA", "SU") for day in days):
+    if not isinstance(days, list) or any(day not in DAYS for day in days):
         raise ImportFault(f"{where}: by_day is {days}, which are no days like MO")
     lists = {"BYDAY": days, "BYMONTH": data.get("by_month") or [], "BYMONTHDAY": data.get("by_monthday") or []}
     return rule | {name: ",".join(map(str, values)) for name, values in lists.items() if values}

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 WEEKDAYS = range(7)  # 0 is Monday
 
@@ -54,7 +53,7 @@ class SourceLayer:
     """Turns of `every` length by the wall clock of `zone`. The first place has the turn that begins at `start`.
 
     A place has several people at once, or none. `hours` restrict it (none: always). The highest level that has anybody
-    counts; layers of one level are on call together.
+    counts; layers of one level are on call together. `id` is that of the rotation or shift it is made of.
     """
 
     name: str
@@ -66,6 +65,30 @@ class SourceLayer:
     ends: datetime | None = None
     hours: tuple[WeeklyHours, ...] = ()
     level: int = 0
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A shift, its recurrence rule, and who has it: `each` occurrences a place (0: a place for each of its periods).
+
+    Nothing of it counts before `begins` and from `until` on (with `whole`, no occurrence that began earlier does).
+    `left_out` are local starts without an occurrence; they use up a turn all the same.
+    """
+
+    name: str
+    starts: datetime
+    ends: datetime
+    zone: str
+    rule: dict[str, str]
+    places: tuple[tuple[str, ...], ...]
+    each: int = 1
+    level: int = 0
+    begins: datetime | None = None
+    until: datetime | None = None
+    left_out: tuple[datetime, ...] = ()
+    whole: bool = False
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,15 +101,36 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Override(Span):
+    """People in place of everybody (the highest `rank` counts), of those in `layers` only, or `instead_of` one person.
+
+    Without people nobody is on call.
+    """
+
+    layers: frozenset[str] = frozenset()
+    instead_of: str = ""
+    rank: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """True if it replaces everybody."""
+        return not (self.layers or self.instead_of)
+
+
+@dataclass(frozen=True)
 class Schedule:
-    """A schedule. `overrides` replace everybody; `rendered` is who is on call by the export's own calculation."""
+    """A schedule. `shifts` are its recurrences as the source has them, where `layers` were made of such.
+
+    `rendered` is who is on call by the export's own calculation.
+    """
 
     id: str
     name: str
     zone: str
     layers: tuple[SourceLayer, ...] = ()
-    overrides: tuple[Span, ...] = ()
+    overrides: tuple[Override, ...] = ()
     rendered: tuple[Span, ...] = ()
+    shifts: tuple[Repeated, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,30 +168,3 @@ class Export:
     def note(self, verdict: Verdict, what: str, why: str = "") -> None:
         """Note what became of an object."""
         self.notes.append(Note(verdict, what, why))
-
-
-def on_call(schedule: Schedule, at: datetime) -> frozenset[str]:
-    """Return who is on call by the source's own rules, reckoned by wall clocks alone: the other side of the proof."""
-    if active := [o for o in schedule.overrides if o.starts <= at < o.ends]:
-        return frozenset(person for override in active for person in override.people)
-    present = [(layer.level, people) for layer in schedule.layers if (people := _in_layer(layer, at))]
-    highest = max((level for level, _ in present), default=0)
-    return frozenset(person for level, people in present if level == highest for person in people)
-
-
-def _in_layer(layer: SourceLayer, at: datetime) -> tuple[str, ...]:
-    if (layer.begins and at < layer.begins) or (layer.ends and at >= layer.ends):
-        return ()
-    zone = ZoneInfo(layer.zone)
-    local, start = (instant.astimezone(zone).replace(tzinfo=None) for instant in (at, layer.start))
-    if layer.hours and not any(_within(hours, local) for hours in layer.hours):
-        return ()
-    return layer.places[(local - start) // layer.every % len(layer.places)]
-
-
-def _within(hours: WeeklyHours, local: datetime) -> bool:
-    """Check whether a local time lies in hours that began today or on one of the seven days before."""
-    midnight = datetime.combine(local.date(), time())
-    begun = (midnight - timedelta(days=ago) for ago in range(8))
-    starts = [datetime.combine(day.date(), hours.starts) for day in begun if day.weekday() == hours.day]
-    return any(start <= local < start + hours.length for start in starts)

@@ -1,8 +1,10 @@
 """Reading of exports: JSON in one file, in a folder, or in a ZIP archive; fields of the type that they must have."""
 
 import json
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -13,6 +15,8 @@ from escalation.times import known_zone
 from tocsin.imports.model import ImportFault
 
 MAX_BYTES = 200_000_000  # of all JSON together: a backup of thousands of people has a few megabytes
+BIGGEST = 10**10  # of a number that means anything: in seconds, three centuries
+YEARS = range(1971, 2200)
 Json = dict[str, Any]
 
 
@@ -39,8 +43,10 @@ def _archived(path: Path) -> Iterator[tuple[str, Any]]:
                 raise ImportFault(f"{path} unpacks to more than {MAX_BYTES // 1_000_000} MB")
             for info in sorted(files, key=lambda info: info.filename):
                 yield info.filename, _parsed(f"{path}: {info.filename}", archive.read(info))
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError) as error:
         raise ImportFault(f"{path} is a damaged archive ({error}); export it again") from None
+    except (RuntimeError, NotImplementedError) as error:  # of a file with a password, or packed in another way
+        raise ImportFault(f"{path} cannot be unpacked ({error}); unpack it, and give the folder") from None
 
 
 def _parsed(name: str, raw: bytes) -> Any:
@@ -70,7 +76,7 @@ def number(data: Json, name: str, where: str, default: int = 0) -> int:
     value = data.get(name)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < BIGGEST or value != int(value):
         raise ImportFault(f"{where}.{name} is not a whole number")
     return int(value)
 
@@ -84,13 +90,20 @@ def zone(name: str, where: str) -> str:
 
 
 def instant(value: Any, where: str, local_zone: str = "UTC") -> datetime | None:
-    """Return an instant in UTC; without an offset it is local. None for nothing, ImportFault for what is no instant."""
+    """Return an instant in UTC; without an offset it is local, and a number counts milliseconds.
+
+    None for nothing, and for the year 1 or 9999 by which programs say so; ImportFault for what is no instant.
+    """
     if value in (None, ""):
         return None
     try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value / 1000, UTC)
         found = datetime.fromisoformat(str(value))
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         raise ImportFault(f"{where} is '{value}', which is no date with a time") from None
+    if found.year not in YEARS:
+        return None
     return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(local_zone))).astimezone(UTC)
 
 

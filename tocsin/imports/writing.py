@@ -3,16 +3,31 @@
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from escalation.config.turns import SHORTEST
 from escalation.times import DAYS, format_duration
-from tocsin.imports.model import Escalation, Export, Schedule, SourceLayer, Span, Step, Verdict, WeeklyHours
+from tocsin.imports.model import (
+    Escalation,
+    Export,
+    Member,
+    Override,
+    Schedule,
+    SourceLayer,
+    Step,
+    Verdict,
+    WeeklyHours,
+)
+from tocsin.imports.recurrence import cut
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+MAIL = re.compile(r"[^@\s]+@[^@\s]+")
+MOST_LEVEL = 1000
+LONGEST = timedelta(days=364)  # a checkpoint later than a year would be no policy
 MOST_ROUNDS = 4  # how often all steps are repeated at most: a policy of ours lists each page
 DEFINITIONS = {
     "P0": ("Critical", "Service is down, or data is at risk."),
@@ -42,7 +57,7 @@ def written(export: Export, policy_file: str, now: datetime) -> Written:
         if other is not escalation:
             why = "a company has one policy, by severity; its people can still be paged with /incident page"
             export.note(Verdict.DROPPED, f"escalation {other.name}", why)
-    steps = _steps(export, escalation, keys)
+    steps = _at_once(export, escalation, _steps(export, escalation, keys), keys)
     roles = _roles(steps, keys, rotations)
     plans = {name: _rotation(export, export.schedules[id], keys, now) for id, name in rotations.items()}
     plans = {name: plan for name, plan in plans.items() if plan["layers"]}
@@ -51,14 +66,14 @@ def written(export: Export, policy_file: str, now: datetime) -> Written:
         "policy": policy_file,
         "workspace": {"incidents_channel": "incidents", "stakeholders_channel": "stakeholders"},
         "timezone": zones.most_common(1)[0][0] if zones else "UTC",
-        "people": {key: _person(export, id) for id, key in keys.items()},
-        "roles": {role: held for role, (_, held) in roles.items() if _held(held, plans)},
+        "people": _people(export, keys),
+        "roles": {role.name: role.holder for role in roles.values() if _held(role.holder, plans)},
         "rotations": plans,
         "services": {name: {} for name in _names([(s, s) for s in export.services], "-").values()},
     }
     kept = {id: name for id, name in rotations.items() if name in plans}
-    titles = {role: title for role, (title, _) in roles.items()}
-    policy = _policy(export, escalation, _tiers(steps, titles, keys, rotations), titles)
+    titles = {role.name: role.title for role in roles.values()}
+    policy = _policy(export, escalation, _tiers(steps, roles), titles)
     return Written({k: v for k, v in config.items() if v}, policy, keys, kept)
 
 
@@ -67,42 +82,93 @@ def _held(holder: str, plans: Data) -> bool:
 
 
 def _keys(export: Export) -> dict[str, str]:
-    """Return each member's key; those whom Slack could not find are left out, and noted."""
+    """Return each member's key; those whom Slack could not find are left out, and noted. One address is one person."""
     members = {member.id: member for member in export.members.values()}
+    found: dict[str, Member] = {}
+    same: dict[str, str] = {}
     for member in members.values():
-        if not (member.email or member.slack):
-            why = "has neither an e-mail address nor a Slack id; their shifts are empty until you add them"
+        email = member.email if MAIL.fullmatch(member.email) else ""
+        first = found.setdefault(email.lower() or member.slack or member.id, member)
+        if not (email or member.slack):
+            what = f"'{member.email}' is no e-mail address" if member.email else "has neither an e-mail address"
+            why = (
+                f"{what}{'; without' if member.email else ' nor'} a Slack id their shifts are empty until you add them"
+            )
             export.note(Verdict.DROPPED, f"person {member.name}", why)
-    found = [m for m in members.values() if m.email or m.slack]
-    return _names([(m.id, m.email.partition("@")[0] or m.name) for m in found], "-")
+            found.pop(member.id)
+        elif first is not member:
+            same[member.id] = first.id
+            address = first.email or first.slack
+            why = f"has the address of {first.name} ({address}): one person here, with the shifts of both"
+            export.note(Verdict.APPROXIMATED, f"person {member.name}", why)
+    keys = _names([(m.id, m.email.partition("@")[0] or m.name) for m in found.values()], "-")
+    return keys | {id: keys[first] for id, first in same.items()}
 
 
 def _names(pairs: list[tuple[str, str]], dash: str) -> dict[str, str]:
     """Return a name that configurations take for each id; the second of the same name is numbered."""
     taken: dict[str, str] = {}
+    used: set[str] = set()
+    numbers: dict[str, int] = defaultdict(lambda: 1)
     for id, title in pairs:
         plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
         base = re.sub(r"[^a-z0-9]+", dash, plain).strip(dash)[:40] or "unnamed"
         base = base if base[0].isalpha() else f"x{dash}{base}"
-        name, n = base, 2
-        while name in taken.values():
-            name, n = f"{base}{dash}{n}", n + 1
+        name = base
+        while name in used:
+            numbers[base] += 1
+            name = f"{base}{dash}{numbers[base]}"
+        used.add(name)
         taken[id] = name
     return taken
 
 
-def _person(export: Export, id: str) -> Data:
-    member = export.members[id]
-    found = {"email": member.email, "slack": member.slack, "name": member.name, "phone": member.phone}
-    return {name: value for name, value in found.items() if value}
+def _people(export: Export, keys: dict[str, str]) -> Data:
+    members: dict[str, list[Member]] = defaultdict(list)
+    for id, key in keys.items():
+        members[key].append(export.members[id])
+    return {key: _person(found) for key, found in members.items()}
+
+
+def _person(members: list[Member]) -> Data:
+    """Return what is known of a person, who may be several members of the export."""
+    values = {name: [getattr(member, name) for member in members] for name in ("email", "slack", "name", "phone")}
+    values["email"] = [email for email in values["email"] if MAIL.fullmatch(email)]
+    return {name: found for name, each in values.items() if (found := next(filter(None, each), ""))}
 
 
 def _rotation(export: Export, schedule: Schedule, keys: dict[str, str], now: datetime) -> Data:
-    layers = [_layer(export, schedule, layer, keys) for layer in schedule.layers if not layer.ends or layer.ends > now]
+    pieces = [piece for piece in _overridden(schedule) if not piece.ends or piece.ends > now]
+    layers = [_layer(export, schedule, layer, keys) for layer in pieces]
     top = max((layer.level for layer in schedule.layers), default=0) + 1
-    layers += [_override(o, top, keys) for o in schedule.overrides if o.ends > now]
+    whole = sorted((o for o in schedule.overrides if o.whole and o.ends > now), key=lambda o: o.rank)
+    ranks = {rank: n for n, rank in enumerate(dict.fromkeys(o.rank for o in whole))}
+    layers += [_override(o, min(top + ranks[o.rank], MOST_LEVEL), keys) for o in whole]
+    layers += [_override(o, 0, keys) for o in schedule.overrides if o.layers and o.ends > now]
     some = [layer for layer in layers if any(layer["people"])]
     return {"timezone": schedule.zone, "layers": some, "test_page": False}
+
+
+def _overridden(schedule: Schedule) -> list[SourceLayer]:
+    """Return the layers, cut where an override silences them or puts somebody in another's place."""
+    pieces = list(schedule.layers)
+    for override in schedule.overrides:
+        if not override.whole or not override.people:
+            pieces = [part for piece in pieces for part in _cut_by(piece, override)]
+    return pieces
+
+
+def _cut_by(layer: SourceLayer, override: Override) -> Iterator[SourceLayer]:
+    other = override.instead_of
+    if (override.layers and layer.id not in override.layers) or (other and not any(other in p for p in layer.places)):
+        yield layer
+        return
+    yield from cut(layer, None, override.starts)
+    if other:
+        swap = {other: override.people}
+        places = tuple(tuple(dict.fromkeys(q for p in place for q in swap.get(p, (p,)))) for place in layer.places)
+        yield from cut(replace(layer, places=places), override.starts, override.ends)
+    yield from cut(layer, override.ends, None)
 
 
 def _layer(export: Export, schedule: Schedule, layer: SourceLayer, keys: dict[str, str]) -> Data:
@@ -125,7 +191,7 @@ def _layer(export: Export, schedule: Schedule, layer: SourceLayer, keys: dict[st
     return found | {name: at.astimezone(UTC).isoformat() for name, at in limits.items() if at}
 
 
-def _override(span: Span, level: int, keys: dict[str, str]) -> Data:
+def _override(span: Override, level: int, keys: dict[str, str]) -> Data:
     people = [keys[person] for person in span.people if person in keys]
     limits = {"begins": span.starts.isoformat(), "ends": span.ends.isoformat()}
     return {"people": [people], "level": level, **limits}
@@ -161,30 +227,48 @@ def _steps(export: Export, escalation: Escalation | None, keys: dict[str, str]) 
     return escalation.steps
 
 
-def _roles(steps: tuple[Step, ...], keys: dict[str, str], rotations: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Return role -> what people call it, and its holder: one for each schedule and person that a step names."""
-    roles: dict[str, tuple[str, str]] = {}
-    for step in steps:
-        for id in step.schedules:
-            roles[_role(rotations[id])] = (f"on call in {rotations[id]}", f"rotation {rotations[id]}")
-        for id in (p for p in step.people if p in keys):
-            roles[_role(keys[id])] = (keys[id], keys[id])
-    return roles
+def _at_once(
+    export: Export, escalation: Escalation | None, steps: tuple[Step, ...], keys: dict[str, str]
+) -> tuple[Step, ...]:
+    """Return the steps that page anybody, the first of them at once: some page comes with every declaration here."""
+    found = tuple(step for step in steps if step.schedules or any(person in keys for person in step.people))
+    first = min((step.after for step in found), default=timedelta(0))
+    if first and escalation:
+        why = f"the first page that is kept comes after {format_duration(first)} there; here at once"
+        export.note(Verdict.APPROXIMATED, f"escalation {escalation.name}", why)
+    return tuple(replace(step, after=timedelta(0)) if step.after == first else step for step in found)
 
 
-def _role(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "_", name)
+def _roles(steps: tuple[Step, ...], keys: dict[str, str], rotations: dict[str, str]) -> dict[str, "_Role"]:
+    """Return the role of each schedule and person that a step names, by its id: one name for each of them."""
+    held = {id: f"rotation {rotations[id]}" for step in steps for id in step.schedules}
+    held |= {id: keys[id] for step in steps for id in step.people if id in keys}
+    names = _names([(id, holder.removeprefix("rotation ")) for id, holder in held.items()], "_")
+    by_holder: dict[str, _Role] = {}
+    for id, holder in held.items():
+        title = f"on call in {rotations[id]}" if id in rotations else holder
+        by_holder.setdefault(holder, _Role(names[id], title, holder))
+    return {id: by_holder[holder] for id, holder in held.items()}
+
+
+@dataclass(frozen=True)
+class _Role:
+    """A role of the policy: what people call it, and its holder."""
+
+    name: str
+    title: str
+    holder: str
 
 
 def _policy(export: Export, escalation: Escalation | None, tiers: "_Tiers", roles: dict[str, str]) -> Data:
     where = f"escalation {escalation.name}" if escalation else "escalation"
-    rounds = min(escalation.repeats if escalation else 0, MOST_ROUNDS)
-    if escalation and escalation.repeats > rounds:
-        why = f"its steps are repeated {rounds} times instead of {escalation.repeats}"
-        export.note(Verdict.APPROXIMATED, where, why)
     each = escalation.repeat_after if escalation else timedelta(0)
     last = max((step.after for step in tiers.steps), default=timedelta(0))
     each = max(each, last + timedelta(minutes=5))
+    rounds = max(0, min(escalation.repeats if escalation else 0, MOST_ROUNDS, (LONGEST - last) // each))
+    if escalation and escalation.repeats > rounds:
+        why = f"its steps are repeated {rounds} times instead of {escalation.repeats}"
+        export.note(Verdict.APPROXIMATED, where, why)
     if escalation:
         why = "it holds for each severity alike; P2 and P3 are not repeated. Change the policy as you like"
         export.note(Verdict.KEPT, where, why)
@@ -205,15 +289,15 @@ class _Tiers:
     steps: list[Step]
 
 
-def _tiers(steps: tuple[Step, ...], roles: dict[str, str], keys: dict[str, str], rotations: dict[str, str]) -> _Tiers:
+def _tiers(steps: tuple[Step, ...], roles: dict[str, _Role]) -> _Tiers:
     """Return a tier for each step that has anybody to page."""
     found = _Tiers([], [])
     for step in steps:
-        held = [_role(rotations[id]) for id in step.schedules] + [_role(keys[p]) for p in step.people if p in keys]
+        held = {roles[id].name: roles[id].title for id in (*step.schedules, *step.people) if id in roles}
         if held:
             found.steps.append(step)
-            name = f"Step {len(found.steps)}: {', '.join(roles[role] for role in held)}"
-            found.tiers.append({"name": name[:300], "roles": held})
+            name = f"Step {len(found.steps)}: {', '.join(held.values())}"
+            found.tiers.append({"name": name[:300], "roles": list(held)})
     return found
 
 
