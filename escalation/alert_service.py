@@ -43,6 +43,7 @@ SLICE = 500  # alerts of one group that are taken in at once: a worse one that c
 MAX_SHOWN = 10  # alerts on a card; the rest is a count
 MAX_DUPLICATES = 5  # of duplicates of duplicates
 ENDED = "All alerts have ended"
+DECLARED = "alerts:"  # begins the key of an incident that alerts declared
 DEAF = timedelta(seconds=30)  # an outage of ours, and no storm, in which a heartbeat is looked at within seconds
 PRIVATE = "It is private because the former incident of these alerts is."
 SILENCE = "silence of "  # begins the fingerprint of a heartbeat's absence
@@ -170,6 +171,10 @@ class AlertService:
             nonlocal before, actions
             before, incident = group, self._service.find(group.incident)
             original = self._original(incident) if incident else None
+            if original and _takes_over(original, group):
+                group = group.model_copy(update={"incident": original.id})
+                self._show(original.id, group, self._latest(group), (), ())
+                incident, original = original, None
             own = _as_seen(original or incident)
             former = None if own and own.open else self._former(group)
             after, actions = changed(group, seen, now, own, SETTLE / self._service.speed, _as_seen(former))
@@ -215,22 +220,25 @@ class AlertService:
                 raised = original.id if original else action.incident
                 self._move(raised, ChangeSeverity(by=by, policy=policy, why=f"worse alert: {title}"))
             case AlertsEnded():
-                self._over(action.incident, by, _summary(group, self._titles), resolve=action.resolve)
                 for former in filter(None, map(self._service.find, group.former)):  # its alerts are over as well
-                    if former.alerts.firing:
-                        self._over(former.id, by, _ended(former.alerts), resolve=action.resolve)
+                    if former.alerts.firing and former.id != action.incident:
+                        self._over(former, by, _ended(former.alerts), resolve=action.resolve)
+                if incident := self._service.find(action.incident):
+                    self._over(incident, by, _summary(group, self._titles), resolve=action.resolve)
         return group
 
     def _declare(self, action: DeclareIncident, group: Group, by: PersonId) -> Incident:
         facts = _facts(action.alerts, private=group.private)
-        severity, key = action.severity, f"alerts:{group_digest(group.key)}:{action.number}"
+        severity, key = action.severity, f"{DECLARED}{group_digest(group.key)}:{action.number}"
         detected = min(f.detected for f in action.alerts)
         return self._service.declare(by, severity, facts, key, alerts=_summary(group, self._titles), detected=detected)
 
-    def _over(self, incident: str, by: PersonId, alerts: AlertSummary, *, resolve: bool) -> None:
-        """Resolve an incident whose alerts have ended, or ask whether it is over."""
+    def _over(self, incident: Incident, by: PersonId, alerts: AlertSummary, *, resolve: bool) -> None:
+        """Resolve an incident whose alerts have ended, or ask whether it is over: always where a person declared it."""
         resolved = Resolve(by=by, summary=ENDED, resolution="Not stated: its alerts ended by themselves")
-        self._move(incident, resolved if resolve else AlertsChanged(by=by, alerts=alerts, over=True))
+        asked = AlertsChanged(by=by, alerts=alerts, over=True)
+        own = any(key.startswith(DECLARED) for key in incident.keys)
+        self._move(incident.id, resolved if resolve and own else asked)
 
     def _show(
         self, incident: str, group: Group, by: PersonId, new: tuple[Firing, ...], ended: tuple[Firing, ...]
@@ -258,6 +266,15 @@ def _silence(alert: Alert, state: AlertState) -> Alert:
     """The alert that stands for the absence of a heartbeat; how bad that is says its route, else it is assumed."""
     changes = {"fingerprint": f"{SILENCE}{alert.fingerprint}"[:300], "state": state, "severity": ""}
     return alert.model_copy(update={**changes, "title": f"Monitoring is silent: no {alert.title}"[:200]})
+
+
+def _takes_over(original: Incident, group: Group) -> bool:
+    """Check whether what goes on in place of a duplicate has no alerts but those of this group: they are its own then.
+
+    What a private incident was told is for no other.
+    """
+    own = original.id in group.former or not original.alerts.total
+    return own and original.open and (original.private or not group.private)
 
 
 def _as_seen(incident: Incident | None) -> OpenIncident | None:
