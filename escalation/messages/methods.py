@@ -49,7 +49,9 @@ def steps_text(steps: tuple[Step, ...]) -> str:
 def _problems(key: str, reached: Reached) -> Iterator[Line]:
     usable = reached.has & reached.set_up
     if not any(via.wakes for via in usable):
-        yield line("⚠️ Nothing here wakes you. An admin can add a ", *_missing(key, reached), ".")
+        yield line("⚠️ Nothing here wakes you. An admin can add ", *_missing(key, reached), ".")
+    elif not any(via.wakes for step in reached.methods.urgent for via in step.by):
+        yield line("⚠️ Nothing in your order for urgent pages wakes you. Try /incident me urgent default.")
     if off := sorted(via.words for via in reached.has - reached.set_up):
         yield line(f"Not set up in this Tocsin: {', '.join(off)}.")
 

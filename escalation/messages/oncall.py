@@ -11,7 +11,7 @@ from escalation.incident.model import Incident
 from escalation.messages.entries.notices import MARKS
 from escalation.messages.template import WORDING, Wording
 from escalation.oncall.activities import CADENCE
-from escalation.oncall.handovers import ShiftChange
+from escalation.oncall.handovers import ShiftChange, call_length
 from escalation.oncall.reminders import (
     DueActivity,
     DueAsleep,
@@ -24,7 +24,6 @@ from escalation.oncall.reminders import (
     DueShift,
     DueTestPage,
     DueUnanswered,
-    call_length,
 )
 from escalation.oncall.rest import ANSWER_WITHIN
 from escalation.oncall.schedule import Away, MovedShift, Notice, Override, RestDebt

@@ -3,32 +3,34 @@
 Exact: who is on call changes only at the boundaries of shifts, so it is enough to look at the start and each boundary.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 
 from escalation.config.company import DYNAMIC, Company, Directory
 from escalation.config.holders import Holder
+from escalation.config.notify import Via
 from escalation.config.policy import Policy, Severity
-from escalation.notify.methods import addresses
+from escalation.notify.methods import PERSONAL, addresses, methods_of
+from escalation.notify.preferences import Preferences
 from escalation.oncall.roster import Roster, assumed_directory, roster
-from escalation.oncall.schedule import OncallState, absences, boundaries, on_call_at, shift_at
+from escalation.oncall.schedule import EMPTY_STATE, OncallState, absences, boundaries, on_call_at, shift_at
 from escalation.values import Frozen, PersonId, PersonKey
 
 
 class Gap(Frozen):
     """A gap in coverage: a tier with nobody to page from (inclusive) until (exclusive), and why.
 
-    `service`: for incidents of it; empty: for those of no configured service. `person`: somebody whom it pages, and
-    nothing wakes, though it is urgent.
+    `service`: for incidents of it; empty: for those of no configured service. `person`: somebody whom it pages, by
+    key or member id, and nothing wakes, though it is urgent.
     """
 
     severity: Severity
     tier: int
     name: str
     service: str = ""
-    person: PersonKey | None = None
+    person: str | None = None
     starts: datetime
     ends: datetime
     why: str
@@ -41,12 +43,13 @@ class PolicyTier(Frozen):
     tier: int
     name: str
     roles: tuple[str, ...]
+    on_breach: tuple[str, ...] = ()
     urgent: bool = False
     service: str = ""
 
     def pages(self, person: PersonId, on_call: Roster) -> bool:
-        """True if somebody holds one of its roles."""
-        return any(person in on_call.of(role, self.service) for role in self.roles)
+        """True if somebody holds one of its roles, those of a security incident among them."""
+        return any(person in on_call.of(role, self.service) for role in (*self.roles, *self.on_breach))
 
     def empty(self, on_call: Roster) -> bool:
         """True if nobody holds any of its roles."""
@@ -60,34 +63,67 @@ def gaps(
     start: datetime,
     end: datetime,
     directory: Directory | None = None,
+    set_up: Collection[Via] = PERSONAL,
 ) -> tuple[Gap, ...]:
     """Return all gaps between two instants, by severity, tier and time: nobody to page, or somebody whom nothing wakes.
 
-    A user group that `directory` does not know (None: it knows none) is taken to have somebody.
+    A user group that `directory` does not know (None: it knows none) is taken to have somebody. `set_up` are the
+    channels beside Slack that the installation has.
     """
-    groups = assumed_directory(company).groups | (directory.groups if directory else {})
-    spans = list(_spans(company, state, start, end, Directory(groups=groups)))
-    asleep = tuple(key for key in company.people if not wakes(company, key))
-    return tuple(gap for tier in _tiers(company, policy) for gap in _gaps(tier, spans, company, state, asleep))
+    known = directory or Directory()
+    known = known.model_copy(update={"groups": assumed_directory(company).groups | known.groups})
+    spans = list(_spans(company, state, start, end, known))
+    asleep = {key: why for key in company.people if (why := unwoken(company, key, state, set_up))}
+    asleep |= dict(_not_listed(company, known))
+    return tuple(gap for tier in _tiers(company, policy) for gap in _gaps(tier, spans, company, state, known, asleep))
 
 
-def wakes(company: Company, person: PersonKey) -> bool:
-    """True if somebody has a method that can wake them: a telephone number or a push service."""
-    return any(via.wakes for via in addresses(company, person, Directory()))
+def wakes(
+    company: Company, person: PersonKey, state: OncallState = EMPTY_STATE, set_up: Collection[Via] = PERSONAL
+) -> bool:
+    """True if an urgent page wakes somebody: it takes a method that can, of those that they have."""
+    return not unwoken(company, person, state, set_up)
+
+
+def unwoken(company: Company, person: PersonKey, state: OncallState, set_up: Collection[Via]) -> str:
+    """Return why no urgent page wakes somebody; empty if one does."""
+    own = state.preferences.get(person, Preferences())
+    steps = methods_of(company, person, Directory(), own, set_up).urgent
+    if any(via.wakes for step in steps for via in step.by):
+        return ""
+    has = [via for via in addresses(company, person, Directory()) if via.wakes]
+    if not has:
+        return f"nothing wakes {person}: give them a phone, pushover, ntfy or apprise under people"
+    if off := [via.words for via in has if via not in set_up]:
+        return f"nothing wakes {person}: {', '.join(off)} not set up here"
+    return f"nothing wakes {person}: the order of their urgent methods names none that does (`notify`, `/incident me`)"
+
+
+def _not_listed(company: Company, directory: Directory) -> Iterator[tuple[PersonId, str]]:
+    """Yield the members of user groups whom the configuration does not list: they have no methods."""
+    assumed = {m for group in assumed_directory(company).groups.values() for m in group}
+    for member in dict.fromkeys(m for group in company.user_groups() for m in directory.groups[group]):
+        if member not in assumed and company.key_of(member, directory) is None:
+            name = directory.names.get(member, member)
+            yield member, f"nothing wakes {name}, of a user group: add them under people, with a phone"
 
 
 def _gaps(
-    tier: "PolicyTier", spans: list["Span"], company: Company, state: OncallState, asleep: tuple[PersonKey, ...]
+    tier: "PolicyTier",
+    spans: list["Span"],
+    company: Company,
+    state: OncallState,
+    directory: Directory,
+    asleep: Mapping[PersonKey, str],
 ) -> Iterator[Gap]:
     yield from _joined(spans, tier.empty, lambda at: _new_gap(tier, at, company, state))
-    for key in asleep if tier.urgent else ():
-        member = company.member(key, Directory())
-        why = f"nothing wakes {key}: give them a phone, pushover, ntfy or apprise under people"
+    for key, why in asleep.items() if tier.urgent else ():
+        member = company.member(key, directory) if key in company.people else key
         gap = Gap(**tier.model_dump(exclude=NOT_OF_GAPS), person=key, starts=_NEVER, ends=_NEVER, why=why)
         yield from _joined(spans, partial(tier.pages, member), partial(_beginning, gap))
 
 
-NOT_OF_GAPS = {"roles", "urgent"}
+NOT_OF_GAPS = {"roles", "on_breach", "urgent"}
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -110,7 +146,10 @@ def _tiers(company: Company, policy: Policy) -> Iterator[PolicyTier]:
         for number, planned in enumerate(rules.tiers, 1):
             roles = planned.roles_for(security=False)
             urgent = rules.is_urgent(number)
-            tier = PolicyTier(severity=severity, tier=number, name=planned.name, roles=roles, urgent=urgent)
+            breach = planned.on_breach
+            tier = PolicyTier(
+                severity=severity, tier=number, name=planned.name, roles=roles, on_breach=breach, urgent=urgent
+            )
             yield tier
             if any(role in DYNAMIC for role in roles):
                 yield from (tier.model_copy(update={"service": s}) for s in company.services)

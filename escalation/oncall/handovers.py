@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from escalation.config.business_time import Calendar
 from escalation.config.company import Company
+from escalation.config.policy import HandoverRules
 from escalation.oncall.schedule import OncallState, upcoming_shifts
 from escalation.values import Frozen
 
@@ -87,3 +88,9 @@ def _session_before(day: date, calendar: Calendar) -> tuple[datetime, datetime]:
     if found := next((s for s in sessions if s), None):
         return found
     raise ValueError("the calendar had no opening hours in more than a year")
+
+
+def call_length(company: Company, rules: HandoverRules, rotation: str) -> timedelta:
+    """Return the length of a rotation's handover call, else the policy's."""
+    entry = company.rotations[rotation]
+    return entry.handover_call if "handover_call" in entry.model_fields_set else rules.call

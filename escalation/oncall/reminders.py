@@ -4,14 +4,16 @@ Each has an id that is the same at each call, so that it can be sent exactly onc
 not sent any more, and an activity only on its own business day.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, time, timedelta
 from itertools import chain
 from typing import Self
 from zoneinfo import ZoneInfo
 
 from escalation.config.company import Company, Directory
+from escalation.config.notify import Via
 from escalation.config.policy import LEAD, Activity, HandoverRules, Policy
+from escalation.notify.methods import PERSONAL
 from escalation.oncall.activities import last_activity
 from escalation.oncall.coverage import Gap, gaps, wakes
 from escalation.oncall.edits import PlanChange, plan_changes
@@ -183,9 +185,14 @@ AnyReminder = (
 
 
 def due_reminders(
-    company: Company, policy: Policy, state: OncallState, directory: Directory, now: datetime
+    company: Company,
+    policy: Policy,
+    state: OncallState,
+    directory: Directory,
+    now: datetime,
+    set_up: Collection[Via] = PERSONAL,
 ) -> tuple[AnyReminder, ...]:
-    """Return all reminders that are due, the oldest first, whether or not they were sent."""
+    """Return all reminders that are due, the oldest first, whether or not they were sent. `set_up`: as in gaps."""
     found = chain(
         _handovers(company, policy, state, now),
         _shifts(company, state, now),
@@ -194,7 +201,7 @@ def due_reminders(
         _edits(company, state),
         _left(company, state, directory, now),
         _group_faults(company, state),
-        _asleep(company, policy, state, directory, now),
+        _asleep(company, policy, state, directory, now, set_up),
         _activities(company, policy, state, directory, now),
         _rest(company, state, directory),
     )
@@ -205,12 +212,6 @@ def channel_of(company: Company, rotation: str = "") -> str:
     """Return the channel of a rotation, or of on call in general."""
     own = company.rotations[rotation].handover_channel if rotation in company.rotations else None
     return own or company.workspace.oncall_channel or company.workspace.incidents_channel
-
-
-def call_length(company: Company, rules: HandoverRules, rotation: str) -> timedelta:
-    """Return the length of a rotation's handover call, else the policy's."""
-    entry = company.rotations[rotation]
-    return entry.handover_call if "handover_call" in entry.model_fields_set else rules.call
 
 
 # Handovers -----------------------------------------------------------------------------------------------------------
@@ -385,17 +386,22 @@ def _group_faults(company: Company, state: OncallState) -> Iterator[AnyReminder]
 
 
 def _asleep(
-    company: Company, policy: Policy, state: OncallState, directory: Directory, now: datetime
+    company: Company,
+    policy: Policy,
+    state: OncallState,
+    directory: Directory,
+    now: datetime,
+    set_up: Collection[Via],
 ) -> Iterator[AnyReminder]:
     """Yield the weekly note, on the week's first working morning. In a company that wakes nobody it is no news."""
-    if not any(wakes(company, key) for key in company.people):
+    if not any(wakes(company, key, state, set_up) for key in company.people):
         return
     monday = now.astimezone(ZoneInfo(company.calendar.timezone)).date()
     monday -= timedelta(days=monday.weekday())
     due = company.calendar.next_opening(datetime.combine(monday, MORNING, ZoneInfo(company.calendar.timezone)))
     if not due <= now < due + DAY:
         return
-    found = gaps(company, policy, state, due, due + WEEK, directory)
+    found = gaps(company, policy, state, due, due + WEEK, directory, set_up)
     if asleep := tuple(gap for gap in found if gap.person):
         yield DueAsleep(id=f"asleep-{due:%Y%m%d}", due=due, until=due + DAY, channel=channel_of(company), gaps=asleep)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from escalation.config.company import Company, Directory
+from escalation.config.notify import Via
 from escalation.messages.oncall import Announcer
 from escalation.oncall.reminders import DueAsleep, due_reminders
 from escalation.oncall.schedule import OncallState
@@ -47,6 +48,18 @@ def test_each_week_begins_with_who_cannot_be_woken() -> None:
     following = note(firm, opening + timedelta(days=7))
     assert following
     assert following.id != due.id
+
+
+def test_a_phone_that_nothing_here_can_ring_wakes_nobody() -> None:
+    """The note goes by what is set up: with ntfy alone whoever has a phone and no topic is on it."""
+    people: dict[str, Any] = {key: {"email": f"{key}@example.com"} for key in example_data()["people"]}
+    people["dana"] |= {"phone": "+4915112345678"}
+    people["omar"] |= {"ntfy": "omar-pages"}
+    firm = Company.model_validate(example_data() | {"people": people})
+    found = due_reminders(firm, kars(), OncallState(), Directory(), firm.calendar.next_opening(MONDAY), {Via.NTFY})
+    [due] = [o for o in found if isinstance(o, DueAsleep)]
+    assert "omar" not in {gap.person for gap in due.gaps}
+    assert "dana" in {gap.person for gap in due.gaps}
 
 
 @pytest.mark.parametrize("everybody", [True, False])

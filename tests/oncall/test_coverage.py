@@ -8,12 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.config.company import Company, Directory
+from escalation.config.notify import Notify, Via
 from escalation.config.policy import Policy, Severity
 from escalation.config.rotations import Shift
+from escalation.notify.preferences import Preferences, parse_steps
 from escalation.oncall import overrides
 from escalation.oncall.coverage import Gap, gaps
 from escalation.oncall.roster import roster
-from escalation.oncall.schedule import OncallState
+from escalation.oncall.schedule import EMPTY_STATE, OncallState
 from tests.support.profiles import examples
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -152,11 +154,70 @@ def test_short_turns_over_a_quarter_are_covered(every: str) -> None:
     assert first_gap(here, policy(["on_call"], ["backup"]), OncallState(), START, END) is None
 
 
+def urgent(*tiers: list[str]) -> Policy:
+    """The same, where a P0 is urgent."""
+    made = policy(*tiers)
+    rules = made.severities[Severity.P0].model_copy(update={"urgent": True})
+    return made.model_copy(update={"severities": {**made.severities, Severity.P0: rules}})
+
+
+def asleep(here: Company, state: OncallState = EMPTY_STATE, **known: Any) -> dict[str | None, str]:
+    """Whom nothing wakes within an hour, and why."""
+    tiers = urgent(["on_call"], ["boss"])
+    return {gap.person: gap.why for gap in gaps(here, tiers, state, START, START + HOUR, **known)}
+
+
+def everybody(**changed: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Three people with telephones."""
+    return {
+        name: {"slack": f"U{name.upper()}", "phone": "+49 151 12345678"} | changed.get(name, {})
+        for name in ("dana", "omar", "erik")
+    }
+
+
+def test_whoever_leaves_out_of_their_order_what_wakes_is_a_gap() -> None:
+    """They have a phone, and an order of their own, of their entry or of the company by which it never rings."""
+    own = Preferences(notify=Notify(urgent=parse_steps("mail")))
+    assert asleep(company(people=everybody())) == {}
+    found = asleep(company(people=everybody()), OncallState(preferences={"erik": own}))
+    assert list(found) == ["erik"]
+    assert "their urgent methods names none that does" in found["erik"]
+    quiet = {"urgent": [{"by": ["slack", "mail"]}]}
+    assert list(asleep(company(people=everybody(erik={"notify": quiet})))) == ["erik"]
+    assert set(asleep(company(people=everybody(), notify=quiet))) == {"dana", "erik"}
+
+
+def test_a_channel_that_is_not_set_up_wakes_nobody() -> None:
+    """A phone is of no use where Twilio is not set up."""
+    people = everybody(erik={"ntfy": "erik-pages"})
+    found = asleep(company(people=people), set_up={Via.NTFY, Via.MAIL})
+    assert found == {"dana": "nothing wakes dana: SMS, call not set up here"}
+    assert set(asleep(company(people=people), set_up={Via.SMS})) == set()
+
+
+def test_members_of_a_user_group_are_woken_too() -> None:
+    """Whoever is in the group and not in the configuration has no method at all; who is in both is known."""
+    people = everybody(omar={"phone": None, "slack": None, "email": "omar@example.com"})
+    here = company(people=people, roles={"on_call": "S0GROUP", "boss": "erik"})
+    directory = Directory(people={"omar@example.com": "U0OMAR"}, groups={"S0GROUP": ("UDANA", "U0OMAR", "UMEI")})
+    assert set(asleep(here, directory=directory)) == {"omar", "UMEI"}
+    assert set(asleep(here)) == set()
+
+
+def test_whom_a_breach_pages_is_woken_too() -> None:
+    """The security team is paged for security incidents only, and urgently."""
+    tiers = urgent(["on_call"])
+    rules = tiers.severities[Severity.P0]
+    breach = tuple(tier.model_copy(update={"on_breach": ("boss",)}) for tier in rules.tiers)
+    rules = rules.model_copy(update={"tiers": breach})
+    tiers = tiers.model_copy(update={"severities": {**tiers.severities, Severity.P0: rules}})
+    found = gaps(company(people=everybody(erik={"phone": None})), tiers, EMPTY_STATE, START, START + HOUR)
+    assert [gap.person for gap in found] == ["erik"]
+
+
 def test_somebody_whom_nothing_wakes_is_a_gap_of_an_urgent_tier() -> None:
     """Slack and mail wake nobody: each person of an urgent tier needs a phone or a push service."""
-    tiers = policy(["on_call"], ["boss"])
-    urgent = tiers.severities[Severity.P0].model_copy(update={"urgent": True})
-    tiers = tiers.model_copy(update={"severities": {**tiers.severities, Severity.P0: urgent}})
+    tiers = urgent(["on_call"], ["boss"])
     people = {
         "dana": {"slack": "UDANA", "phone": "+49 151 12345678"},
         "omar": {"slack": "UOMAR", "email": "omar@example.com"},

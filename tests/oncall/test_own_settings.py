@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.parsing.me import changed
-from escalation.config.company import Directory
+from escalation.config.company import Company, Directory
 from escalation.config.notify import By, NotifyStep, Via
 from escalation.errors import Refused
+from escalation.messages.methods import Reached, methods_lines
+from escalation.notify.methods import methods_of
 from escalation.notify.preferences import Preferences, parse_quiet
 from escalation.oncall.overrides import set_preferences
 from escalation.oncall.reminders import DueShift, due_reminders
 from escalation.oncall.schedule import OncallState, next_shift
+from escalation.text import text
 from tests.support.bot import Office
 from tests.support.company import example
 from tests.support.story import START, kars
@@ -81,6 +84,25 @@ def test_what_is_not_understood_says_how_to_write_it(typed: str, words: str) -> 
     with pytest.raises(Refused) as refused:
         changed(Preferences(), typed, "UTC")
     assert words.lower() in str(refused.value).lower()
+
+
+@pytest.mark.parametrize(
+    ("has", "typed", "words"),
+    [
+        ({Via.SMS, Via.CALL, Via.MAIL}, "urgent mail", "Nothing in your order for urgent pages wakes you"),
+        ({Via.SMS, Via.CALL, Via.MAIL}, "urgent mail, 1m sms", ""),
+        ({Via.MAIL}, "urgent mail, 1m sms", "Nothing here wakes you. An admin can add ntfy or phone under people.dana"),
+    ],
+)
+def test_whoever_would_sleep_through_is_told(has: set[Via], typed: str, words: str) -> None:
+    """As soon as they set it, and whenever they look."""
+    own, set_up = changed(Preferences(), typed, "UTC"), frozenset({Via.SMS, Via.CALL, Via.MAIL, Via.NTFY})
+    entry = {"slack": "UDANA"} | {"email": "dana@example.com"} | ({"phone": "+4915112345678"} if Via.SMS in has else {})
+    here = Company.model_validate({"policy": "kars", "people": {"dana": entry}})
+    methods = methods_of(here, "dana", Directory(), own, set_up)
+    said = text(methods_lines("dana", Reached(methods, frozenset(has), set_up, own, None)))
+    assert words in said
+    assert bool(words) == ("wakes you" in said)
 
 
 def test_what_was_set_is_read_again() -> None:

@@ -15,6 +15,7 @@ from redis import RedisError
 from bot.render.inputs import MAX_OPTIONS
 from escalation.config.actions import BUTTON
 from escalation.hosts import is_loopback
+from escalation.notify.methods import PERSONAL
 from escalation.oncall.coverage import Gap, gaps
 from escalation.storage.public.maintenance import PlannedMaintenance
 from escalation.times import parse_duration
@@ -34,6 +35,7 @@ OPTIONS_URL = (
     "Over HTTP that needs an Options Load URL: Interactivity & Shortcuts, Select Menus, "
     "the same address as the Request URL (`message_menu_options_url` in the manifest)."
 )
+NOTHING_SET_UP = "Neither SMS, calls nor push are set up here: whoever has an address for them counts as woken."
 UNASKED = "Not all Slack accounts could be looked at ({}). `tocsin doctor` says more."
 
 
@@ -105,19 +107,22 @@ def exposures(settings: Settings) -> list[str]:
 class Coverage:
     """Gaps in on-call coverage between two instants.
 
-    `complete` is true if overrides, absences and calendars of a running instance were taken into account.
+    `complete` is true if overrides, absences and calendars of a running instance were taken into account, `assumed` if
+    no channel that wakes anybody is set up here.
     """
 
     start: datetime
     end: datetime
     gaps: tuple[Gap, ...]
     complete: bool
+    assumed: bool = False
 
     def lines(self) -> list[str]:
         """The gaps as lines, or a verdict."""
         span = f"from {self.start:%Y-%m-%d %H:%M} until {self.end:%Y-%m-%d %H:%M} UTC"
         verdict = [] if self.gaps else [f"covered: every tier of every severity has somebody at every instant {span}."]
-        return [*output.gap_lines(self.gaps), *verdict, *([] if self.complete else [NO_ARRANGEMENTS])]
+        notes = [*([] if self.complete else [NO_ARRANGEMENTS]), *([NOTHING_SET_UP] if self.assumed else [])]
+        return [*output.gap_lines(self.gaps), *verdict, *notes]
 
     def as_data(self) -> dict[str, Any]:
         """The gaps for scripts."""
@@ -135,8 +140,9 @@ def coverage(path: Path, window: timedelta) -> Coverage:
     loaded = loader.load(path)
     start = datetime.now(UTC)
     known = arrangements(load(("REDIS_URL", "TOCSIN_DATA")))
-    uncovered = gaps(loaded.company, loaded.policy, known.state, start, start + window, known.directory)
-    return Coverage(start, start + window, uncovered, known.available)
+    wakes = frozenset(via for via in channels.set_up(read()[0]) if via.wakes)
+    found = gaps(loaded.company, loaded.policy, known.state, start, start + window, known.directory, wakes or PERSONAL)
+    return Coverage(start, start + window, found, known.available, not wakes)
 
 
 def compared_with_running(path: Path) -> list[str]:

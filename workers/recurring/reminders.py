@@ -102,7 +102,12 @@ class Reminders:
         service = self._context.service
         since = self._since(now)
         reminders = due_reminders(
-            service.company, service.policy, service.store.oncall_state(), service.store.directory(), now
+            service.company,
+            service.policy,
+            service.store.oncall_state(),
+            service.store.directory(),
+            now,
+            service.set_up,
         )
         items = due_action_items(ActionItems(self._context.redis).all(), service.company, now, self._hearers(now))
         reports = due_reports(service.company, service.policy, now)
