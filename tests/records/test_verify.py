@@ -11,6 +11,7 @@ from redis import Redis
 from escalation.incident.events.moves import Acknowledge, Resolve
 from escalation.incident.model import Incident
 from escalation.storage import migrations
+from escalation.storage.keeping.archived import COUNTER
 from escalation.storage.store import Store
 from tests.support.story import Story
 from tests.support.worker import redis_of, valkey
@@ -73,6 +74,19 @@ def test_a_removed_incident_is_named(store: Store, incident: Incident) -> None:
     result = tocsin("verify")
     assert result.exit_code == 1
     assert f"{incident.id}: it is missing, and `tocsin retention` did not remove it." in result.output
+
+
+def test_of_many_missing_incidents_a_few_are_named(store: Store, incident: Incident, tmp_path: Path) -> None:
+    """An export that was cut off in its middle lacks thousands: all of them are for scripts."""
+    store.redis.set(f"{COUNTER}20241218", 2002)
+    file = tmp_path / "all.jsonl"
+    tocsin("export", "--all", "--to", str(file))
+    for arguments in (("verify",), ("verify", str(file))):
+        lines = tocsin(*arguments).output.splitlines()
+        assert [line[:16] for line in lines if "it is missing" in line] == [f"INC-20241218-{n:03}" for n in range(3, 8)]
+        assert "1995 more incidents are missing (`--json` names all)." in lines
+        assert len(lines) < 10
+        assert len(json.loads(tocsin(*arguments, "--json").output)["timelines"]["missing"]) == 2000
 
 
 def test_a_chain_that_was_taken_off_is_named(store: Store, incident: Incident) -> None:

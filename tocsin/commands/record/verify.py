@@ -27,6 +27,7 @@ from tocsin.errors import Refusal
 EVER = datetime.fromtimestamp(0, UTC)
 CLOSED = ("resolved", "cancelled")
 OUTSIDE = ("customers", "social")
+SHOWN = 5  # of the same fault
 
 
 @click.command()
@@ -79,15 +80,28 @@ class Checked:
 
     def lines(self) -> Iterator[str]:
         """What was found, a line each."""
-        for incident_id, fault in self.broken.items():
-            yield f"{incident_id}: entry {fault.entry} of its timeline is wrong: {fault.why}."
-        yield from (f"{each}: it is missing, and `tocsin retention` did not remove it." for each in self.missing)
+        broken = [
+            f"{id}: entry {fault.entry} of its timeline is wrong: {fault.why}." for id, fault in self.broken.items()
+        ]
+        yield from _first(broken, "timelines are wrong")
+        gone = [f"{id}: it is missing, and `tocsin retention` did not remove it." for id in self.missing]
+        yield from _first(gone, "incidents are missing")
         if not self.broken:
             yield f"Timelines: nothing was changed in {self.incidents} incidents with {self.entries} entries."
-        for incident_id, count in self.adopted.items():
-            yield f"{incident_id}: its first {count} entries were written before timelines had chains."
+        each = self.adopted.items()
+        older = [f"{id}: its first {n} entries were written before timelines had chains." for id, n in each]
+        yield from _first(older, "timelines began before there were chains")
         if self.unchained:
-            yield f"Not chained: {', '.join(self.unchained)}. An earlier build wrote them, or somebody removed it."
+            more = f" and {len(self.unchained) - SHOWN} more" if len(self.unchained) > SHOWN else ""
+            named = ", ".join(self.unchained[:SHOWN])
+            yield f"Not chained: {named}{more}. An earlier build wrote them, or somebody removed it."
+
+
+def _first(lines: list[str], what: str) -> Iterator[str]:
+    """Yield the first few lines, and how many there are beside them."""
+    yield from lines[:SHOWN]
+    if len(lines) > SHOWN:
+        yield f"{len(lines) - SHOWN} more {what} (`--json` names all)."
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,11 @@ class Found:
         if self.public_log is not None:
             yield f"Public log: {f'changed at {self.public_log}' if self.public_log else 'nothing was changed'}."
         if self.figures is not None:
-            yield from self.figures or ["Figures: every time follows from its timeline, to the millisecond."]
+            yield from (
+                _first(self.figures, "times differ")
+                if self.figures
+                else ["Figures: every time follows from its timeline, to the millisecond."]
+            )
 
     def data(self) -> dict[str, Any]:
         """What was found, for scripts."""
