@@ -225,6 +225,14 @@ def test_a_policy_of_ones_own_is_checked_alike(tmp_path: Path, old: str, new: st
     assert any(expected in e for e in policy_errors(tmp_path, old, new))
 
 
+@pytest.mark.parametrize("starts", ["2026-12-01T22:00:00", "2026-12-01", "tomorrow", "[22]"])
+def test_a_time_of_maintenance_that_is_none_is_shown_one(tmp_path: Path, starts: str) -> None:
+    """Without an offset, without a time, or no time at all: what to write stands in the error."""
+    window = f"{{title: Disks, starts: {starts}, ends: 2026-12-01T23:00:00Z}}"
+    said = errors(tmp_path, GOOD + f"status_page: {{title: Shop, maintenance: [{window}]}}\n")
+    assert "starts: a time with its offset belongs here, like 2026-12-01T22:00:00+01:00" in str(said)
+
+
 def test_roles_that_do_not_fit_the_policy_are_warnings(tmp_path: Path) -> None:
     """A role with nobody is skipped and said aloud, so it does not stop the start."""
     (tmp_path / "c.yml").write_text(GOOD + "  # end\n", encoding="utf-8")

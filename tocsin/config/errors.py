@@ -53,6 +53,10 @@ def _pattern(error: ErrorDetails) -> str:
     return f"'{error['input']}' will not do; {PATTERNS.get(pattern, f'it must match {pattern}')}"
 
 
+def _instant(error: ErrorDetails) -> str:
+    return f"a time with its offset belongs here, like 2026-12-01T22:00:00+01:00{_given_value(error['input'])}"
+
+
 MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "missing": lambda e: "is missing; add it here",
     "string_pattern_mismatch": _pattern,
@@ -62,6 +66,7 @@ MESSAGES: dict[str, Callable[[ErrorDetails], str]] = {
     "tuple_type": lambda e: f"a list belongs here, like [one, two]{_given_value(e['input'])}",
     "enum": lambda e: _pydantic_message(e) + _nearest(e),
     "literal_error": lambda e: _pydantic_message(e) + _nearest(e),
+    **dict.fromkeys(("timezone_aware", "datetime_from_date_parsing", "datetime_parsing", "datetime_type"), _instant),
     "bool_parsing": lambda e: f"true or false belongs here{_given_value(e['input'])}",
 }
 
