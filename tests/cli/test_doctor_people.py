@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.support.company import example
+from escalation.config.company import Company
+from tests.support.company import example, user
 from tests.support.vendors import push, statuspage, twilio
 from tests.support.vendors.push import NtfyStandIn, PushoverStandIn
 from tests.support.vendors.server import running
@@ -17,13 +18,14 @@ from tocsin.doctor.finding import Finding
 from tocsin.doctor.people_checks import people_findings
 
 PUBLIC = "https://tocsin.example.com"
-BARE = {"smtp_url": None, "public_url": PUBLIC}
+EXAMPLE = example()
+BARE: dict[str, Any] = {"smtp_url": None, "public_url": PUBLIC}
 
 
-def found(**settings: Any) -> dict[str, Finding]:
+def found(company: Company = EXAMPLE, **settings: Any) -> dict[str, Finding]:
     """The findings, by their words' beginning."""
     checked: Settings = replace(read()[0], **(BARE | settings))
-    return {finding.what: finding for finding in people_findings(checked, example())}
+    return {finding.what: finding for finding in people_findings(checked, company)}
 
 
 def account(vendor: TwilioStandIn, **changed: Any) -> dict[str, Any]:
@@ -71,6 +73,35 @@ def test_an_account_that_reaches_few_is_named(account_state: dict[str, str], wor
         assert any(words in what for what in found(**account(vendor)))
 
 
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [
+        (set(), []),
+        ({"calls DE"}, ["calls to +49 (Germany) are switched off"]),
+        ({"texts FR"}, ["SMS to +33 (France) are switched off"]),
+        ({"calls CA", "texts CA"}, []),  # somebody's number may be of the other country with that code
+        ({"calls CA", "calls US"}, ["calls to +1 are switched off"]),
+    ],
+)
+def test_a_country_that_is_switched_off_is_known_before_the_first_page(off: set[str], said: list[str]) -> None:
+    """For each country of somebody's number, calls and SMS apart; nothing is sent."""
+    numbers = {"dana": "+4915112345678", "omar": "+33612345678", "mei": "+15555550100"}
+    people = {key: {"slack": user(key), "phone": number} for key, number in numbers.items()}
+    here = Company.model_validate({"policy": "kars", "people": people})
+    with running(TwilioStandIn(switched_off=off)) as vendor:
+        findings = found(here, **account(vendor))
+    assert [what for what in findings if "switched off" in what] == said
+    assert all(findings[what].state == "failed" and "Geo" in findings[what].remedy for what in said)
+
+
+def test_permissions_that_cannot_be_read_are_no_fault() -> None:
+    """Some accounts may not: it is said where to look."""
+    people = {"dana": {"slack": user("dana"), "phone": "+4915112345678"}}
+    with running(TwilioStandIn(permissions=False)) as vendor:
+        findings = found(Company.model_validate({"policy": "kars", "people": people}), **account(vendor))
+    assert findings["does not tell whether numbers of +49 are allowed"].state == "warning"
+
+
 def test_push_services_are_tried_without_a_message() -> None:
     """Pushover's token, ntfy's health and Apprise's addresses are checked, and nobody's phone rings."""
     with running(PushoverStandIn()) as pushover, running(NtfyStandIn()) as ntfy:
@@ -101,6 +132,7 @@ def test_no_secret_is_printed() -> None:
 def test_statuspage_is_tried_without_publishing(key: str, words: str) -> None:
     """Its components are read; a wrong key is named."""
     with running(StatuspageStandIn()) as vendor:
-        settings = {"statuspage_key": SecretStr(key), "statuspage_page": statuspage.PAGE, "statuspage_url": vendor.url}
+        settings: dict[str, Any] = {"statuspage_key": SecretStr(key), "statuspage_page": statuspage.PAGE}
+        settings |= {"statuspage_url": vendor.url}
         assert [what for what in found(**settings) if words in what]
         assert {asked.method for asked in vendor.requests} == {"GET"}

@@ -13,12 +13,15 @@ from workers.channels.failures import Failed, Kind
 from workers.channels.people.pushover import PushoverClient
 from workers.channels.people.twilio import TwilioClient
 from workers.channels.public.statuspage import StatuspageClient
+from workers.channels.refusals.twilio import country_code
+
+MOST_COUNTRIES = 5  # of one code that are asked for: +1 has two dozen
 
 
 def people_findings(settings: Settings, company: Company | None) -> Iterator[Finding]:
     """Check each service that the environment sets up, and the addresses of the configuration's people there."""
     if twilio := channels.twilio(settings):
-        yield from _tried("twilio", lambda: _twilio(twilio, settings))
+        yield from _tried("twilio", lambda: _twilio(twilio, settings, company))
     if pushover := channels.pushover(settings):
         yield from _tried("pushover", lambda: _pushover(pushover, company))
     if ntfy := channels.ntfy(settings):
@@ -69,7 +72,7 @@ def _statuspage(client: StatuspageClient, company: Company | None) -> Iterator[F
         yield warning("statuspage", what, "create it there, under the same name")
 
 
-def _twilio(client: TwilioClient, settings: Settings) -> Iterator[Finding]:
+def _twilio(client: TwilioClient, settings: Settings, company: Company | None) -> Iterator[Finding]:
     account = client.account()
     if not account.active:
         yield failed("twilio", "the account is not active", "see console.twilio.com")
@@ -85,6 +88,26 @@ def _twilio(client: TwilioClient, settings: Settings) -> Iterator[Finding]:
     if settings.twilio_from.startswith("+1"):
         what = "SMS to the US need a registered sender (A2P 10DLC, or a verified toll-free number), which takes weeks"
         yield warning("twilio", what, "register it in the console; calls and push work without")
+    numbers = (entry.number for entry in company.people.values()) if company else ()
+    for code in sorted({country_code(number) for number in numbers if number}):
+        yield from _country(client, code)
+
+
+def _country(client: TwilioClient, code: str) -> Iterator[Finding]:
+    """Check that numbers of a country may be called and written to. Where several share a code, in any of them."""
+    try:
+        countries = client.countries(code)
+        texts = any(client.texts_allowed(country.iso) for country in countries[:MOST_COUNTRIES])
+    except Failed as failure:
+        if failure.kind is Kind.PASSING:
+            raise
+        yield warning("twilio", f"does not tell whether numbers of {code} are allowed", "see Geo permissions there")
+        return
+    where = f"{code} ({countries[0].name})" if len(countries) == 1 else code
+    if countries and not any(country.calls for country in countries):
+        yield failed("twilio", f"calls to {where} are switched off", "allow it under Voice, Geo Permissions")
+    if countries and not texts:
+        yield failed("twilio", f"SMS to {where} are switched off", "allow it under Messaging, Geo permissions")
 
 
 def _sender(number: Any, settings: Settings) -> Iterator[Finding]:

@@ -20,6 +20,13 @@ from tests.support.vendors.server import Answer, Asked, Vendor
 
 SID, TOKEN = "AC" + "0" * 32, "the-account's-auth-token"
 NUMBER = "+15005550006"
+COUNTRIES, GEO_PERMISSIONS = "/v1/DialingPermissions/Countries", "/v1/Messaging/GeoPermissions"
+_COUNTRIES = (
+    ("DE", "Germany", "49"),
+    ("FR", "France", "33"),
+    ("US", "United States", "1"),
+    ("CA", "Canada", "1"),
+)
 _E164 = re.compile(r"\+[1-9]\d{6,14}")
 
 
@@ -33,6 +40,8 @@ class TwilioStandIn(Vendor):
     sms_refusals: dict[str, int] = field(default_factory=dict)
     account: dict[str, Any] = field(default_factory=lambda: {"sid": SID, "status": "active", "type": "Full"})
     sms_url: str = ""
+    switched_off: set[str] = field(default_factory=set)  # `calls DE`, `texts FR`
+    permissions: bool = True  # the account may read them
     hides: bool = False  # the lists do not show what was made
     now: Any = field(default=lambda: datetime.now(UTC))
 
@@ -40,6 +49,8 @@ class TwilioStandIn(Vendor):
         wanted = "Basic " + base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
         if asked.headers.get("authorization") != wanted:
             return _refused(401, 20003, "Authenticate")
+        if asked.path in (COUNTRIES, GEO_PERMISSIONS):
+            return self._permissions(asked) if self.permissions else _refused(403, 20003, "Permission Denied")
         route = asked.path.removeprefix(f"/2010-04-01/Accounts/{SID}")
         match asked.method, route:
             case "POST", "/Messages.json":
@@ -55,6 +66,19 @@ class TwilioStandIn(Vendor):
             case "GET", "/IncomingPhoneNumbers.json":
                 return 200, {"incoming_phone_numbers": self._numbers(asked.form.get("PhoneNumber", ""))}
         return _refused(404, 20404, "The requested resource was not found")
+
+    def _permissions(self, asked: Asked) -> Answer:
+        if asked.path == GEO_PERMISSIONS:
+            iso = asked.form["CountryCode"]
+            enabled = f"texts {iso}" not in self.switched_off
+            return 200, {"permissions": [{"country_code": iso, "type": "country", "enabled": enabled}]}
+        found = [row for row in _COUNTRIES if row[2] == asked.form["CountryCode"]]
+        content = [
+            {"iso_code": iso, "name": name, "country_codes": [code], "low_risk_numbers_enabled": on}
+            for iso, name, code in found
+            for on in (f"calls {iso}" not in self.switched_off,)
+        ]
+        return 200, {"content": content, "meta": {"page_size": 50, "key": "content"}}
 
     def _numbers(self, number: str) -> list[dict[str, Any]]:
         capabilities = {"sms": True, "mms": True, "voice": True, "fax": False}

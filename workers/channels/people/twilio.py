@@ -63,6 +63,15 @@ class AccountState:
     trial: bool
 
 
+@dataclass(frozen=True)
+class Country:
+    """A country by its ISO code (`DE`) and name, and whether the account may call numbers there."""
+
+    iso: str
+    name: str
+    calls: bool
+
+
 class TwilioClient:
     """Client of one account. All methods raise Failed."""
 
@@ -122,18 +131,37 @@ class TwilioClient:
         found: list[dict[str, Any]] = numbers.get("incoming_phone_numbers", [])
         return found[0] if found else None
 
+    def countries(self, code: str) -> list[Country]:
+        """The countries of a country code (`+49`). https://www.twilio.com/docs/voice/api/dialingpermissions-country-resource."""
+        url = f"{self._host('voice')}/v1/DialingPermissions/Countries"
+        found = self._request("GET", url, params={"CountryCode": code.removeprefix("+"), "PageSize": "50"})
+        return [
+            Country(str(row.get("iso_code")), str(row.get("name")), bool(row.get("low_risk_numbers_enabled")))
+            for row in found.get("content", [])
+        ]
+
+    def texts_allowed(self, iso: str) -> bool:
+        """True if SMS may go to a country: Messaging/GeoPermissions of Twilio's Accounts API, version 1."""
+        url = f"{self._host('accounts')}/v1/Messaging/GeoPermissions"
+        permissions = self._request("GET", url, params={"CountryCode": iso}).get("permissions", [])
+        return any(permission.get("enabled") for permission in permissions)
+
+    def _host(self, product: str) -> str:
+        """Address of another API of Twilio's: beside `api`, in the same region."""
+        return self._account.url.rstrip("/").replace("://api.", f"://{product}.", 1)
+
     def _list(self, path: str, key: str, to: str) -> list[Listed]:
         return [_listed(item) for item in self._get(path, To=to, PageSize=str(LISTED)).get(key, [])]
 
     def _get(self, path: str, **query: str) -> dict[str, Any]:
-        return self._request("GET", path, params=query)
+        return self._request("GET", self._url + path, params=query)
 
     def _post(self, path: str, form: dict[str, Any]) -> dict[str, Any]:
-        return self._request("POST", path, data=form)
+        return self._request("POST", self._url + path, data=form)
 
-    def _request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+    def _request(self, method: str, url: str, **more: Any) -> dict[str, Any]:
         try:
-            response = self._http.request(method, self._url + path, **more)
+            response = self._http.request(method, url, **more)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:  # it cannot have been carried out
             raise no_answer("Twilio", error) from None
         except httpx2.HTTPError as error:
