@@ -164,6 +164,13 @@ class AlertService:
         """Look at a group whose time has come: a wait is over, an alert was silent for long, or it stayed quiet."""
         self._change(key, [], self._service.clock())
 
+    def moved(self, incident: Incident) -> None:
+        """Look at the group that declared an incident which was reopened or cancelled: no other body may follow."""
+        for digest in {key.split(":")[1] for key in incident.keys if key.startswith(DECLARED)}:
+            if group := self.intake.group_of_member(f"g:{digest}"):
+                with contextlib.suppress(TooNew):
+                    self.look_again(group)
+
     def _change(self, key: str, seen: Sequence[Seen], now: datetime) -> "_Taken":
         before, actions = Group(key=key), tuple[Action, ...]()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.access import UNREACHED, Access, Requester, StoreUnavailable
+from bot.deps import BotDeps
+from bot.handlers.alerts import TITLES
 from bot.handlers.reply import Reply, open_modal
 from bot.likeness import LikenessAnswers
 from bot.moves.catalog import more_modal, move_modal
@@ -15,6 +17,7 @@ from bot.moves.form_state import FormState
 from bot.render import replies
 from bot.render.blockkit import Block, Message
 from bot.render.inputs import MAX_OPTIONS
+from escalation.alert_service import AlertService
 from escalation.config.policy import Severity
 from escalation.engine.moves import implied_move
 from escalation.engine.state_machine import status_after
@@ -31,6 +34,7 @@ from escalation.incident.events.moves import (
     MoveEvent,
     PagePeople,
     PostUpdate,
+    Reopen,
 )
 from escalation.incident.events.news import MessageNoted, SameProblem, SignOfLife
 from escalation.incident.events.outcomes import MessageGone
@@ -63,6 +67,13 @@ def _required_moves(event: MoveEvent, incident: Incident) -> tuple[Move, ...]:
     return (event.kind,)
 
 
+def _with_alerts(deps: BotDeps, incident: Incident) -> Incident:
+    """Show the alerts of an incident that was reopened or cancelled where they belong now. Returns it as it is."""
+    if deps.intake:
+        AlertService(deps.intake, deps.service, deps.company.alerts, TITLES).moved(incident)
+    return deps.store.get(incident.id)
+
+
 class Perform:
     """Performer of declarations and moves, for commands, buttons and forms."""
 
@@ -93,6 +104,8 @@ class Perform:
         if isinstance(event, CALLS_ROLES):
             await self._access.look_up_groups(self._access.deps.company.user_groups())
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
+        if isinstance(event, Cancel | Reopen):
+            after = await self._access.run(_with_alerts, self._access.deps, after)
         return MoveResult(after, len(before.timeline))
 
     async def report_again(self, requester: Requester, incident_id: str, text: str) -> Incident:

@@ -5,6 +5,7 @@ import pytest
 from escalation.incident.events.moves import Cancel, Reopen
 from tests.alerts.incidents.test_lasting import OVER, minutes
 from tests.alerts.test_whole_way import Monitored, alert, group, site
+from tests.support.waiting import eventually
 
 __all__ = ["site"]
 AGAIN = Reopen(by="UDANA", why="It was not over")
@@ -89,3 +90,23 @@ def test_a_worse_alert_that_waited_is_heard_by_the_incident_that_was_reopened(si
     site.parts.service.handle(incident.id, AGAIN)
     site.taken(group(alert("Down")))
     assert [i.severity for i in site.incidents()] == ["P1", "P0"]
+
+
+def test_a_reopened_incident_shows_at_once_what_ended_while_it_was_closed(site: Monitored) -> None:
+    """No body follows: its card went on to say that the alert fires."""
+    site.taken(group(alert("Down"), alert("Other")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, OVER)
+    site.taken(group(alert("Down", "resolved")))
+    site.bot.person("dana").command(f"reopen {incident.id} it was not over")
+    reopened = eventually(lambda: next((i for i in site.incidents() if i.open), None))
+    eventually(lambda: site.parts.now(reopened).alerts.firing == 1)
+
+
+def test_the_alerts_of_a_duplicate_stand_on_its_original_at_once(site: Monitored) -> None:
+    """Whoever put them together sees that it worked."""
+    original = site.parts.declare("P1", title="Payments fail", service="checkout")
+    site.taken(group(alert("Down")))
+    [duplicate] = [i for i in site.incidents() if i.id != original.id]
+    site.bot.person("dana").command(f"cancel {duplicate.id} duplicate of {original.id}")
+    eventually(lambda: site.parts.now(original).alerts.firing == 1)
