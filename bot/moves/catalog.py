@@ -50,7 +50,10 @@ from escalation.times import parse_duration
 from escalation.values import PersonId
 
 CALLBACK = "move_"
-SECURITY_HINT = "Pages the security team, opens a private room, stops public posts and redacts the public cards."
+SECURITY_HINT = (
+    "Pages the security team (tells it directly, where the incident is over), opens a private room, stops public posts "
+    "and redacts the public cards."
+)
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def snooze_menu(incident: Incident, about: Reminded) -> Block:
 
 
 _MESSAGE_ONLY = (Move.SNOOZE, Move.DECLINE)
+_TYPED_LATER = (Move.COMMUNICATE, Move.PUBLISH, Move.TIMES, Move.SECURITY)  # of a closed incident, by command
 # The places of a card's row, the likeliest first. A button keeps its place while the state changes: nothing that pages
 # or acts at once comes to stand where Acknowledge stood, or where the button stood that led here.
 _PLACES: dict[Status, tuple[Move, ...]] = {
@@ -151,7 +152,7 @@ def offered_moves(incident: Incident, person: str = "") -> tuple[Move, ...]:
     order = dict.fromkeys((*_places(incident, person), *LABELS))
     legal = legal_moves(incident)
     # Of a closed incident the list stands in direct messages alone: the room's card is archived with the room.
-    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, Move.COMMUNICATE, Move.PUBLISH, Move.TIMES)
+    hidden = _MESSAGE_ONLY if incident.open else (*_MESSAGE_ONLY, *_TYPED_LATER)
     return tuple(m for m in order if m in legal and m not in hidden and not is_redundant(m, incident, person))
 
 

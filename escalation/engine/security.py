@@ -8,7 +8,7 @@ from escalation.engine.change import Change
 from escalation.incident.effects import HideCanvas, RemindPerson, SetTopic, Tell, Withdraw, Withdrawable
 from escalation.incident.events.moves import MarkSecurity
 from escalation.incident.model import Incident
-from escalation.incident.responders import in_roles
+from escalation.incident.responders import effective_tier, holders, in_roles
 from escalation.incident.state.communications import OwedState
 from escalation.incident.state.entries import Entry, EntryKind
 from escalation.incident.state.posted import DIRECT
@@ -32,6 +32,9 @@ def make_private(change: Change, event: MarkSecurity) -> None:
             change.let_in(effect.person)
     change.say(entry)
     change.say(_note_exposure(change, before, event))
+    if not before.open:
+        _tell_team(change, entry)
+        return
     if change.incident.phase < 0:
         warroom.begin_phase(change, PhaseStart.OPENED)
     page_team(change, by, WHY)
@@ -49,7 +52,8 @@ def _stop_public_writing(change: Change) -> None:
     room = change.incident.room
     if room:
         change.set(old_rooms=(*change.incident.old_rooms, room), room=None)
-        change.add_effect(SetTopic, channel=room.channel, neutral=True)
+        if not room.lost:
+            change.add_effect(SetTopic, channel=room.channel, neutral=True)
     change.set(lanes={})
 
 
@@ -57,7 +61,8 @@ def _note_exposure(change: Change, before: Incident, event: MarkSecurity) -> Ent
     """Note where its words stood in public, from the record: what is redacted there now, and what cannot be undone."""
     cards_in = [copy.channel for copy in before.copies if not copy.person]
     public = [post for post in before.posts if cards.is_public(post, before)]
-    rooms = [before.room.channel] if before.room else []
+    rooms = [before.room.channel] if before.room and not before.room.lost else []
+    archived = {r.channel for r in (*before.old_rooms, before.room) if r and not r.private and r.channel not in rooms}
     channels = [*cards_in, *(p.channel for p in public if p.place != DIRECT), *rooms, *event.named_in]
     reminded = (copy.person for copy in before.copies if copy.person and cards.is_card_public(copy, before))
     named = (person for person in event.named_to if person not in before.people())
@@ -66,17 +71,28 @@ def _note_exposure(change: Change, before: Incident, event: MarkSecurity) -> Ent
     more = [ITEM_TICKETS] if event.item_tickets else []
     by_hand = [m for owed in before.communications if owed.by and owed.state is OwedState.DONE for m in owed.through]
     fields = {
-        "room": before.room.channel if before.room else "",
-        "channels": " ".join(dict.fromkeys(channels)),
+        "room": "".join(rooms),
+        "channels": " ".join(dict.fromkeys(c for c in channels if c not in archived)),
+        "archived": " ".join(sorted(archived)),
         "elsewhere": " ".join(dict.fromkeys([*sent, *more, *(m for m in by_hand if m is not Means.SLACK)])),
     }
     return change.note(EntryKind.EXPOSED, people=told, fields=fields)
 
 
+def _breach_roles(change: Change) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(r for tier in change.incident.policy.tiers for r in tier.on_breach))
+
+
+def _tell_team(change: Change, entry: Entry) -> None:
+    """Tell the security team of one that is over, which pages nobody; where there is nobody on it, the first tier."""
+    team = in_roles(change.incident, change.roster, _breach_roles(change))
+    team = team or holders(change.incident, change.roster, effective_tier(change.incident, change.roster, 1) or 1)
+    change.notify(entry, *(person for person in team if person != entry.by))
+
+
 def page_team(change: Change, by: PersonId, why: str) -> None:
     """Page the security team now; where there is nobody on it, the next tier."""
-    policy = change.incident.policy
-    roles = tuple(dict.fromkeys(r for t in policy.tiers for r in t.on_breach))
+    policy, roles = change.incident.policy, _breach_roles(change)
     team = in_roles(change.incident, change.roster, roles)
     names = ", ".join(policy.role_name(r) for r in roles) or "The security team"
     if not team:

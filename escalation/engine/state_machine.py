@@ -76,13 +76,14 @@ def _open(status: Status, **cells: Status | str) -> dict[Move, Status | str]:
 
 
 def _closed(status: Status, reviewed: Status | str) -> dict[Move, Status | str]:
-    """Build the row of a closed status: due communications, corrections and the review outlast the incident."""
+    """Build the row of a closed status: what is due, corrections, the review and a breach outlast the incident."""
     return dict.fromkeys(M, _CLOSED) | {
         M.REOPEN: S.INVESTIGATING,
         M.COMMUNICATE: status,
         M.PUBLISH: status,
         M.SNOOZE: status,
         M.TIMES: status,
+        M.SECURITY: status,
         M.PLAN_REVIEW: reviewed,
         M.REVIEWED: reviewed,
     }

@@ -64,6 +64,8 @@ def open_for(change: Change, people: Iterable[PersonId]) -> None:
 def _open_call(change: Change) -> None:
     """Have a meeting made for the room where there is none yet, else put the link to its call there."""
     incident = change.incident
+    if not incident.open:
+        return
     if incident.own_meetings and incident.meeting is None:
         if not incident.opening_meeting():
             change.add_effect(OpenMeeting, topic=meeting_topic(incident), neutral=incident.private)

@@ -239,7 +239,7 @@ def senseless(incident: Incident) -> set[Move]:
     """The moves that are legal, and still have no place on the card."""
     done = {
         Move.ACKNOWLEDGE: incident.acknowledgement,
-        Move.SECURITY: incident.private,
+        Move.SECURITY: incident.private or not incident.open,  # typed, once it is over
         Move.ESCALATE: len(incident.tiers_paged) == len(incident.policy.tiers),
         Move.WORKAROUND: incident.fix,
         Move.SCHEDULE: incident.fix or not incident.policy.ticket,

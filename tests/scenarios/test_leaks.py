@@ -27,6 +27,7 @@ from escalation.config.policy import Severity
 from escalation.incident.events import moves
 from escalation.incident.events.moves import Move
 from escalation.incident.model import Incident
+from escalation.incident.state.facts import Status
 from escalation.incident.state.leads import Lead
 from tests.support.bot import Json, everything
 from tests.support.company import user
@@ -203,6 +204,49 @@ def marked_later(watch: Watch, severity: str) -> None:
     watch.do(moves.Edit(by=user("paula"), **{k: v for k, v in FACTS.items() if k not in ("service", "data_loss")}))
 
 
+def over_and_marked(watch: Watch, *, reviewed: bool) -> None:
+    """It is resolved in public, perhaps reviewed (then its room is archived), and turns out to have been a breach."""
+    paula = watch.play.person("paula")
+    public = {name: EARLIER if name != "service" else text for name, text in FACTS.items()}
+    paula.command("declare")
+    view = paula.more_details(paula.modal("Declare"))
+    assert paula.submit(view, severity="P0", flags=FLAGS, **public) == {"ok": True}
+    watch.works.run()
+    incident, words = watch.works.store.recent()[0].id, dict.fromkeys(("summary", "resolution", "next_steps"), EARLIER)
+    events: list[Any] = [moves.Acknowledge(by=user("dana")), moves.PostUpdate(by=user("dana"), progress=EARLIER)]
+    events += [moves.Resolve(by=user("dana"), **words)]
+    for event in [*events, *([moves.Reviewed(by=user("dana"), text=EARLIER)] if reviewed else [])]:
+        watch.works.service.handle(incident, event)
+        until(watch, 10)
+    paula.command(f"security {incident} {said('marked')}")
+    eventually(lambda: watch.works.store.get(incident).private)
+    watch.works.run()
+
+
+@pytest.mark.parametrize("reviewed", [False, True])
+def test_what_was_a_breach_all_along_becomes_private_though_it_is_over(reviewed: bool) -> None:
+    """It is as hidden as one that was open then, stays closed, and the security team hears of it in its new room."""
+    with watched() as watch:
+        over_and_marked(watch, reviewed=reviewed)
+        outsiders_try(watch, "gus", "mei")
+        assert watch.private.status is Status.RESOLVED
+        assert not [p for p in watch.private.pages if p.why == "it was marked as a security incident"]
+        assert searched(watch) > 100_000
+        forgotten(watch)
+        room = watch.private.room
+        assert room
+        assert room.private
+        told = "".join(everything(m) for m in watch.play.messages(room.channel))
+        assert MARKER in told
+        assert ("name, topic and messages of" in told) is reviewed  # its first room is archived
+        inside = watch.members()
+        assert user("sofia") in inside
+        direct = next(c["id"] for c in watch.play.state()["channels"] if c.get("user") == user("sofia"))
+        assert "Now a security incident" in "".join(everything(m) for m in watch.play.messages(direct))
+        until(watch, 60)
+        assert not watch.private.effects
+
+
 def outsiders_try(watch: Watch, *keys: str) -> None:
     """Whoever is no member types, presses and opens whatever there is; nothing that we do then holds a word of it."""
     before, name = len(watch.calls()), watch.private.id
@@ -368,8 +412,8 @@ def forgotten(watch: Watch) -> None:
     channels = {c["id"]: c for c in watch.play.state()["channels"]}
     cards = [c for c in watch.private.copies if c.redacted]
     assert cards
-    for copy in cards:
+    for copy in (c for c in cards if not channels[c.channel]["is_archived"]):
         (card,) = [m for m in watch.play.messages(copy.channel) if m["ts"] == copy.ts]
         assert EARLIER not in everything(card)
-    if old:  # Slack itself goes on listing its former name
+    if old and not channels[old.channel]["is_archived"]:  # Slack itself goes on listing its former name
         assert EARLIER not in json.dumps({**channels[old.channel], "previous_names": []})

@@ -21,15 +21,29 @@ def exposed(incident: Incident, entry: Entry) -> Lines:
     places = [Channel(c, c) for c in channels if c]
     elsewhere = ", ".join(_ELSEWHERE.get(name, name.replace("_", " ")) for name in fields.get("elsewhere", "").split())
     told = (line("👤 ", Strong("Told directly: "), *people(entry.people)),) if entry.people else ()
-    if not (places or elsewhere or told):
+    archived = [Channel(c, c) for c in fields.get("archived", "").split()]
+    if not (places or elsewhere or told or archived):
         return (line("Nothing about it was public."),)
-    where = tuple(part for place in places for part in (", ", place))[1:]
-    here = (line("👁️ ", Strong("Previously public, now redacted: "), "messages in ", *where, "."),) if places else ()
+    here = (
+        (line("👁️ ", Strong("Previously public, now redacted: "), "messages in ", *_listed(places), "."),)
+        if places
+        else ()
+    )
+    why = "Slack lets no app change an archived channel. Ask an admin to delete it."
+    stays = (
+        (line("📦 ", Strong("Still public: "), "name, topic and messages of ", *_listed(archived), ". ", why),)
+        if archived
+        else ()
+    )
     left = (line("📤 ", Strong("Not undone: "), f"{elsewhere}. Ask for corrections there."),) if elsewhere else ()
     former = fields["room"]
     topic = (line("📌 Slack's own topic messages remain in ", Channel(former, former), "."),) if former else ()
     title = line("Title: ", Verbatim(incident.facts.title))
-    return (*here, *told, *left, *topic, title)
+    return (*here, *stays, *told, *left, *topic, title)
+
+
+def _listed(places: list[Channel]) -> tuple[Channel | str, ...]:
+    return tuple(part for place in places for part in (", ", place))[1:]
 
 
 _ELSEWHERE: dict[str, str] = {TICKETS: "its ticket", ITEM_TICKETS: "tickets of its action items"} | {

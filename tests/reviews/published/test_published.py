@@ -313,12 +313,15 @@ def test_a_private_review_is_published_where_the_configuration_says() -> None:
         assert [r.path for r in there.requests if r.method == "POST"] == [f"/repos/{github.REPO}/issues"]
 
 
+@pytest.mark.parametrize("again", [(), (Reopen(by="UDANA", why="It is back"),)])
 @BOTH
-def test_a_review_is_withdrawn_when_its_incident_becomes_private(where: dict[str, Any]) -> None:
+def test_a_review_is_withdrawn_when_its_incident_becomes_private(
+    where: dict[str, Any], again: tuple[Reopen, ...]
+) -> None:
     """No word is left there but its number; the doctor names what to delete until it is."""
     with held(where) as case:
         case.act()
-        case.do(Reopen(by="UDANA", why="It is back"), MarkSecurity(by="UDANA", why="A leak"))
+        case.do(*again, MarkSecurity(by="UDANA", why="A leak"))
         [(title, text)] = case.texts
         assert title == case.incident.id
         assert "pool" not in text

@@ -219,7 +219,7 @@ class SlackPlanner:
         return self._posting.post_in(incident, effect, own or self._posting.incidents, render)
 
     def _notify(self, incident: Incident, effect: Tell, now: datetime) -> Plan | RetryAt | OutcomeEvent:
-        if incident.status.closed:
+        if incident.closed_at and incident.entry(effect.entry).at <= incident.closed_at:  # over since
             return self._moot(effect, effect.person)
         person = self._members.member(effect.person)
         address = Address(self._slack.direct_channel(person), person)
