@@ -131,18 +131,22 @@ class Announcer:
         return (*lines, line(f"No {severities} is open.")) if activity.lists and not matching else lines
 
     def asleep(self, reminder: DueAsleep) -> Lines:
-        """Render who cannot be woken this week, and for which urgent tiers; one line for each person."""
+        """Render who cannot be woken this week, for which urgent tiers, and why; one line for each person."""
         tiers: dict[str, list[str]] = {}
         for gap in reminder.gaps:
             name = f"{gap.severity} tier {gap.tier} ({gap.name})"
             tiers.setdefault(gap.person or "", []).append(name)
+        whys = {gap.person or "": gap.why.partition(": ")[2] for gap in reminder.gaps}
         listed = list(tiers.items())[:MAX_LISTED]
         more = len(tiers) - len(listed)
         return (
             line(Strong("😴 Nothing wakes them: "), "this week urgent pages reach these people by Slack or mail only."),
-            *(line("• ", Person(self._member(key)), f": {', '.join(dict.fromkeys(of))}") for key, of in listed),
+            *(
+                line("• ", Person(self._member(key)), f": {', '.join(dict.fromkeys(of))}; {whys[key]}")
+                for key, of in listed
+            ),
             *((line(f"• and {more} more"),) if more else ()),
-            line("Give them a phone, pushover, ntfy or apprise under people. `/incident me` shows how one is reached."),
+            line("/incident me shows how one is reached."),
         )
 
     def notice(self, notice: Notice) -> Lines:

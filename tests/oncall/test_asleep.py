@@ -43,6 +43,7 @@ def test_each_week_begins_with_who_cannot_be_woken() -> None:
     words = text(Announcer(firm, Directory()).asleep(due))
     assert "Nothing wakes them" in words
     assert "omar" in words
+    assert "give them a phone" in words
     assert note(firm, opening - timedelta(seconds=1)) is None
     assert note(firm, opening + timedelta(days=1)) is None
     following = note(firm, opening + timedelta(days=7))
@@ -60,6 +61,7 @@ def test_a_phone_that_nothing_here_can_ring_wakes_nobody() -> None:
     [due] = [o for o in found if isinstance(o, DueAsleep)]
     assert "omar" not in {gap.person for gap in due.gaps}
     assert "dana" in {gap.person for gap in due.gaps}
+    assert "SMS, call not set up here" in text(Announcer(firm, Directory()).asleep(due))
 
 
 @pytest.mark.parametrize("everybody", [True, False])

@@ -31,7 +31,7 @@ from tests.support.worker import Works, redis_of, through, works
 from workers.channels.people.ntfy import NtfyClient
 from workers.channels.people.pushover import PushoverClient
 from workers.channels.people.twilio import LONGEST_TWIML, TwilioAccount, TwilioClient
-from workers.delivery.people.news import UNDELIVERED, News
+from workers.delivery.people.news import News
 
 PUBLIC = "https://tocsin.example.com"
 PHONES = phones()
@@ -92,6 +92,10 @@ def reached() -> Iterator[Reached]:
         own = NtfyClient(ntfy.url, push.NTFY_TOKEN)
         parts.context = through(parts.context, sms=client, call=client, pushover=emergency, ntfy=own)
         yield Reached(parts, phone, pushover, ntfy, News(parts.service, emergency))
+
+
+def delivery_of(reached: Reached, incident: Incident, via: Via) -> str:
+    return next(r.effect for p in reached.parts.now(incident).pages for r in p.reached if r.via is via)
 
 
 # Steps ---------------------------------------------------------------------------------------------------------------
@@ -310,52 +314,6 @@ def test_statuses_never_go_back(reached: Reached, order: list[str]) -> None:
 
 def key_of(reached: Reached, person: str) -> str:
     return reached.parts.service.company.key_of(person, reached.parts.store.directory()) or person
-
-
-def delivery_of(reached: Reached, incident: Incident, via: Via) -> str:
-    return next(r.effect for p in reached.parts.now(incident).pages for r in p.reached if r.via is via)
-
-
-def test_an_sms_that_is_not_delivered_is_followed_by_a_call_at_once(reached: Reached) -> None:
-    """The operator says that the phone is off: the call does not wait for its time, and comes once."""
-    incident = reached.declare()
-    reached.push(minutes=1)
-    effect = delivery_of(reached, incident, Via.SMS)
-    for _ in range(2):
-        form = {"MessageSid": "SM1", "MessageStatus": "undelivered", "ErrorCode": "30003"}
-        reached.news.twilio_status(effect, form)
-    reached.parts.run()
-    assert len(reached.twilio.calls) == 1
-    reached.push(minutes=2)
-    assert len(reached.twilio.calls) == len(incident.pages)
-
-
-def test_a_filtered_sms_is_a_problem_of_ours(reached: Reached) -> None:
-    """What an operator filters is ours to mend: it is reported with a remedy, until an SMS is delivered there."""
-    incident = reached.declare()
-    reached.push(minutes=1)
-    effect = delivery_of(reached, incident, Via.SMS)
-    sms = {"MessageSid": "SM1", "To": "+15550101"}
-    reached.news.twilio_status(effect, sms | {"MessageStatus": "undelivered", "ErrorCode": "30007"})
-
-    def known() -> bool:
-        return any(p.key.startswith(UNDELIVERED) for p in reached.parts.store.problems.current())
-
-    assert known()
-    for cure in (
-        {"CallSid": "CA1", "CallStatus": "in-progress", "To": "+15550101"},  # the call that followed
-        {"MessageSid": "SM2", "MessageStatus": "delivered", "To": "+4915112345678"},
-    ):
-        reached.news.twilio_status(effect, cure)
-        assert known()
-    reached.news.twilio_status(effect, sms | {"MessageStatus": "delivered"})
-    assert not known()
-
-
-@pytest.mark.parametrize("delivery", ["INC-20241218-099-7-page", "nonsense", "..", ""])
-def test_a_status_of_what_is_not_known_changes_nothing(reached: Reached, delivery: str) -> None:
-    """A status of an unknown delivery is taken note of in the log only."""
-    reached.news.twilio_status(delivery, {"MessageSid": "SM1", "MessageStatus": "delivered"})
 
 
 def test_pushover_is_believed_by_its_receipt_alone(reached: Reached) -> None:
