@@ -172,6 +172,13 @@ TURNS: Json = {
 }
 
 
+def test_the_proof_says_that_something_was_dropped(tmp_path: Path) -> None:
+    """It agrees on what was kept; where a shift has no counterpart it does not say that all is the same."""
+    for shift, dropped in ((TURNS, False), ({**TURNS, "frequency": "monthly"}, True)):
+        output = run("grafana-oncall", changed(tmp_path, _grafana(shift)), tmp_path, "--force").output
+        assert ("clock changes, apart from what was dropped." in output) is dropped
+
+
 def test_a_fortnight_is_one_turn(tmp_path: Path) -> None:
     """Not a shift that no layer can say."""
     result = run("grafana-oncall", changed(tmp_path, _grafana(TURNS)), tmp_path)

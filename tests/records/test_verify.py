@@ -129,6 +129,14 @@ def test_an_export_that_was_cut_off_or_lacks_an_incident(store: Store, incident:
     assert f"{incident.id}: it is missing" in result.output
 
 
+def test_translated_line_ends_are_a_change(store: Store, incident: Incident, tmp_path: Path) -> None:
+    """As they are for `tocsin import`."""
+    file = tmp_path / "all.jsonl"
+    tocsin("export", "--all", "--to", str(file))
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert (tocsin("verify", str(file)).exit_code, tocsin("import", "tocsin", str(file)).exit_code) == (1, 1)
+
+
 def test_an_export_of_one_incident(store: Store, incident: Incident, tmp_path: Path) -> None:
     """Its JSON has the chain."""
     file = tmp_path / "one.json"

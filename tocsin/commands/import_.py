@@ -117,6 +117,9 @@ def _lines(export: Export, found: list[Difference], days: timedelta) -> list[str
     for verdict in (Verdict.APPROXIMATED, Verdict.DROPPED, Verdict.KEPT):
         lines += [f"  {verdict}: {_noted(n.what, n.why)}" for n in export.notes if n.verdict is verdict]
     if not found:
-        return [*lines, f"Both calendars say the same for {days.days} days, and around the next clock changes."]
+        dropped = any(n.verdict is Verdict.DROPPED and n.what.startswith("schedule ") for n in export.notes)
+        apart = ", apart from what was dropped" if dropped else ""
+        said = f"Both calendars say the same for {days.days} days, and around the next clock changes{apart}."
+        return [*lines, said]
     more = [f"  and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return [*lines, "The calendars differ:", *(f"  {spoken(d)}" for d in found[:SHOWN]), *more]

@@ -163,7 +163,7 @@ def _parsed(raw: bytes | None) -> Any:
 def _of_file(file: Path, figures: bool) -> Found:
     """Check an export: one incident's JSON, or the whole record."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes().decode()  # line ends that were translated are a change: `import` refuses them
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}.") from None
     document = _parsed(text.encode())
