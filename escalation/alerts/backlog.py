@@ -99,14 +99,16 @@ class Backlog:
 
     def _taken(self, group: str, waiting: dict[int, Incoming], places: list[int]) -> Iterable[tuple[int, Incoming]]:
         """Take what may be taken in at once: before an alert is called less bad, it is looked at as it was."""
-        fires: dict[str, Severity] = {}
+        fires, later = dict[str, Severity](), set[str]()
         for place in places:
             incoming = waiting[place]
             severity = incoming.how.severity
             if not _ends(incoming):
                 if severity > fires.get(incoming.name, severity):
-                    break
+                    later.add(incoming.name)
                 fires[incoming.name] = severity
+            if incoming.name in later:
+                continue
             del waiting[place]
             self._times[incoming.name] -= 1
             if not self._times[incoming.name]:

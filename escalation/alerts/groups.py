@@ -314,8 +314,8 @@ def _taken(group: Group, known: Firing | None, seen: Seen, now: datetime) -> Fir
 
 
 def _worsens(known: Firing, how: Routed) -> bool:
-    """Check whether an alert that fires is said to be worse than it was: that is as much news as another alert."""
-    return not how.assumed and how.severity < known.routed.severity
+    """Check whether an alert that fires is said to be worse than people know: that is as much news as another alert."""
+    return known.told and not how.assumed and how.severity < known.routed.severity
 
 
 def _goes_on(group: Group, known: Firing, now: datetime) -> bool:

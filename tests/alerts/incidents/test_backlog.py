@@ -41,7 +41,8 @@ def test_before_an_alert_is_called_less_bad_it_is_looked_at_as_it_was() -> None:
     backlog = Backlog()
     for severity in (P2, P1, P3, P3):
         backlog.add("g", incoming("a", severity))
-    assert [[i.how.severity for i in batch.alerts] for batch in all_of(backlog, 100)] == [[P2, P1], [P3, P3]]
+    backlog.add("g", incoming("b", P0))
+    assert [[i.how.severity for i in batch.alerts] for batch in all_of(backlog, 100)] == [[P2, P1, P0], [P3, P3]]
 
 
 GIVEN = st.lists(

@@ -71,6 +71,22 @@ def test_whoever_lowered_the_severity_is_not_overruled_by_what_goes_up_and_down(
         assert severities(site) == ["P0"]
 
 
+def test_what_waits_waits_no_longer_for_getting_worse(tmp_path: Path) -> None:
+    """Nobody has heard of it: it is declared when it had its time, as bad as it is then, or at once by its route."""
+    now = {"match": {"severity": "P1"}}
+    with monitored(tmp_path, routes=[now, {"wait": "2m"}]) as site:
+        for severity in ("warning", "critical", "warning", "critical"):
+            fires(site, severity)
+            minutes(site, 0.6)
+        assert severities(site) == ["P1"]
+        ends(site)
+        site.parts.service.handle(site.incidents()[0].id, OVER)
+        minutes(site, 6)
+        fires(site, "warning")
+        fires(site, "P1")
+        assert severities(site) == ["P1", "P0"]
+
+
 def test_a_body_that_does_not_say_how_bad_it_is_changes_nothing(tmp_path: Path) -> None:
     """Some shapes of a source name no severity: that it is assumed is no news of an alert that was called a warning."""
     with monitored(tmp_path) as site:
