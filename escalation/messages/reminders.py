@@ -86,8 +86,15 @@ def task_state(owed: OwedCommunication, incident: Incident) -> Line:
             return _deadline(owed, incident)
         case OwedState.DECLINED:
             return line("not needed", *((" (", Person(owed.by), ")") if owed.by else ()))
+        case _ if _failing(owed, incident):
+            return line("not all sent yet")
         case _:
             return line("published" if owed.by else "sent", *by)
+
+
+def _failing(owed: OwedCommunication, incident: Incident) -> bool:
+    """True while some of it is not delivered, which the card says as well."""
+    return any(e.id in incident.troubles and getattr(e, "entry", 0) == owed.entry for e in incident.effects)
 
 
 def _deadline(owed: OwedCommunication, incident: Incident) -> Line:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.render.card import card
 from escalation.config.company import Company
 from escalation.config.notify import Via
 from escalation.config.policy import Severity
@@ -176,16 +177,18 @@ def test_social_media_waits_for_a_person_and_then_goes_by_itself(told: Told) -> 
 
 
 def test_a_system_that_refuses_is_a_problem_on_the_card(told: Told) -> None:
-    """The update is not lost: it is tried again, and its owner sees why it is not out."""
+    """The update is not lost: it is tried again, and its owner sees that it is not all out, and why."""
     told.portal.status = 403
     incident = told.declare(outage=True)
     told.push(minutes=15)
+    assert "support portal, email): not all sent yet" in str(card(told.parts.now(incident), ()).blocks)
     assert any("answered 403" in why for why in told.parts.now(incident).troubles.values())
     assert any("403" in problem.text for problem in told.parts.store.problems.current())
     told.portal.status = 202
     told.parts.run_for(120, step=10)
     assert told.portal.told() == [("support_portal", "first")]
     assert told.parts.now(incident).troubles == {}
+    assert "support portal, email): sent" in str(card(told.parts.now(incident), ()).blocks)
 
 
 @pytest.mark.parametrize("reply", ["550 5.1.1 no such user", "451 4.3.0 later"])
