@@ -31,7 +31,9 @@ def refresh_all(change: Change) -> None:
     """Refresh every card that is not final, if readers can see a difference."""
     if change.incident.face != change.before.face:
         for copy in change.incident.copies:
-            if not copy.final and _shown(copy, change.incident) != _shown(copy, change.before):
+            if copy.final or (copy.page and not change.pages_changed):
+                continue
+            if _shown(copy, change.incident) != _shown(copy, change.before):
                 refresh(change, copy.id)
 
 

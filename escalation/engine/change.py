@@ -26,19 +26,25 @@ class Change:
         self.incident = incident
         self.now = now
         self.roster = roster
+        self.pages_changed = False  # the messages of pages read otherwise, too
 
     def set(self, **fields: Any) -> None:
         """Replace fields of the incident."""
         self.incident = self.incident.model_copy(update=fields)
 
-    def advance_face(self) -> None:
-        """Advance the incident's face: readers can see a change, and the cards are refreshed."""
+    def advance_face(self, *, pages: bool = True) -> None:
+        """Advance the incident's face: readers can see a change, and the cards are refreshed, those of pages as well.
+
+        Slack takes 50 updates a minute: `pages` is False for what only the other cards show.
+        """
         self.set(face=self.before.face + 1)
+        self.pages_changed = self.pages_changed or pages
 
     def note(self, kind: EntryKind, **fields: Any) -> Entry:
         """Add a timeline entry."""
         entry = Entry(n=len(self.incident.timeline) + 1, at=self.now, kind=kind, **fields)
-        self.set(timeline=(*self.incident.timeline, entry), face=self.before.face + 1)
+        self.set(timeline=(*self.incident.timeline, entry))
+        self.advance_face()
         return entry
 
     def remember(self) -> None:

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from escalation.config.notify import OtherWays, Via
 from escalation.config.policy import Severity
-from escalation.incident.effects import PageBy, StopPage
+from escalation.engine.state_machine import Event
+from escalation.incident.effects import PageBy, PostCard, Refresh, SendPage, StopPage
 from escalation.incident.events.moves import Acknowledge, Decline, Resolve
 from escalation.incident.events.news import RolesChanged, SignOfLife
 from escalation.incident.events.outcomes import Delivered, Dropped, PageStatus, PersonRefused, Trouble
 from escalation.incident.reach import How, ReachState
 from escalation.incident.state.checkpoints import CheckpointKind
 from escalation.incident.state.pages import PageState
+from escalation.incident.state.posted import CopyKind
 from escalation.notify.methods import Methods, Step
 from escalation.notify.preferences import parse_quiet
 from escalation.oncall.roster import Roster
@@ -152,6 +154,30 @@ def test_whoever_takes_over_is_reached_from_the_start_and_the_former_by_nothing_
     assert [(at, via) for at, via, person in steps if person == PERSON] == [(0, Via.NTFY), (1, Via.SMS)]
     texted = 2 if silent else 3
     assert [s for s in steps if s[2] == "UMEI"] == [(2, Via.NTFY, "UMEI"), (texted, Via.SMS, "UMEI")]
+
+
+def test_how_somebody_was_reached_changes_the_card_and_no_page() -> None:
+    """Pages do not say it, and Slack takes 50 updates a minute: the card is to say it at once."""
+    story = reached()
+    for effect in story.incident.effects:
+        if isinstance(effect, PostCard | SendPage):
+            person = story.incident.page(effect.page).person if isinstance(effect, SendPage) else ""
+            channel = f"D{person}" if person else "CINC"
+            posted = Delivered(effect=effect.id, channel=channel, ts="1.0", face=story.incident.face, person=person)
+            story.do(posted)
+    kinds = {copy.id: copy.kind for copy in story.incident.copies}
+    cards = {CopyKind.CHANNEL, CopyKind.ROOM}
+    assert set(kinds.values()) == cards | {CopyKind.DIRECT}
+
+    def refreshed(event: Event) -> set[CopyKind]:
+        before = {e.id: e for e in story.incident.effects if isinstance(e, Refresh)}
+        after = story.do(event).incident.effects
+        return {kinds[e.copy_id] for e in after if isinstance(e, Refresh) and e != before.get(e.id)}
+
+    sent = send_of(story, Via.NTFY)
+    assert refreshed(Delivered(effect=sent)) == cards
+    assert refreshed(PageStatus(effect=sent, status=ReachState.DELIVERED)) == cards
+    assert refreshed(Acknowledge(by=PERSON)) == cards | {CopyKind.DIRECT}
 
 
 def test_news_never_goes_back() -> None:

@@ -155,7 +155,7 @@ def _advance(change: Change, number: int, effect_id: str, state: ReachState, why
     if reach is None or state.rank <= reach.state.rank:
         return False
     _keep(change, page, reach.model_copy(update={"state": state, "at": change.now, "why": why}))
-    change.advance_face()
+    change.advance_face(pages=False)
     return True
 
 
