@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 MAX_UNPACKED = 1_000_000  # bytes
+MAX_PACKED = 2 * MAX_UNPACKED  # of nothing but empty gzip members, a larger one would take seconds
 MAX_ENCODINGS = 3  # of one body
+PIECE = 4096  # bytes that are unpacked at once: what is behind the end of a gzip member is copied each time
 GZIP = b"\x1f\x8b"  # begins each of its members
 MAX_ITEMS = 20_000  # alerts of one body: more than a megabyte holds, for an end that is left out never comes again
 
@@ -45,19 +47,25 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 def _inflated(packed: bytes, encoding: str) -> bytes:
     """Unpack gzip, of one member or several, and deflate, which some send without the header that it should have."""
-    plain, wbits = b"", zlib.MAX_WBITS | 32  # either header
+    plain, at, wbits = bytearray(), 0, zlib.MAX_WBITS | 32  # either header
     if encoding == "deflate" and not _has_header(packed):
         wbits = -zlib.MAX_WBITS
+    if len(packed) > MAX_PACKED:
+        raise Unreadable(f"it is more than {MAX_PACKED} bytes, packed")
     try:
-        while packed:
+        while at < len(packed):
             reader = zlib.decompressobj(wbits)
-            plain += reader.decompress(packed, MAX_UNPACKED + 1 - len(plain))
+            while at < len(packed) and not reader.eof and len(plain) <= MAX_UNPACKED:
+                piece = packed[at : at + PIECE]
+                plain += reader.decompress(piece, MAX_UNPACKED + 1 - len(plain))
+                at += len(piece) - len(reader.unused_data)
             if not reader.eof or len(plain) > MAX_UNPACKED:
                 raise Unreadable(f"it is cut short, or more than {MAX_UNPACKED} bytes once unpacked")
-            packed = reader.unused_data if reader.unused_data.startswith(GZIP) else b""
+            if not packed.startswith(GZIP, at):
+                break  # nothing, or what is none of it
     except zlib.error as error:
         raise Unreadable(f"it is no {encoding}: {error}"[:200]) from None
-    return plain
+    return bytes(plain)
 
 
 def _has_header(packed: bytes) -> bool:

@@ -115,7 +115,8 @@ class _Phone:
     async def _verified(self, request: Request, act: Callable[[Mapping[str, str]], Response]) -> Response:
         form = form_of(await request.body())
         query = f"?{request.url.query}" if request.url.query else ""
-        url = f"{self._deps.public_url}{request.url.path}{query}"
+        path = request.scope["raw_path"].decode("latin-1")  # as it came: Slashes changes the other
+        url = f"{self._deps.public_url}{path}{query}"
         if not is_signed(url, form, request.headers, self._deps.twilio_tokens, self._deps.twilio_keys):
             log.warning("request refused: not signed by Twilio for this address; see TOCSIN_URL, TWILIO_AUTH_TOKEN")
             if "x-twilio-signature" in request.headers:

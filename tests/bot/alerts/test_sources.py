@@ -336,6 +336,9 @@ def raw_deflate(plain: bytes) -> bytes:
         pytest.param("deflate", raw_deflate, id="raw deflate"),
         pytest.param("deflate", lambda raw: zlib.compress(raw, level=0, wbits=9), id="small window"),
         pytest.param("gzip", lambda raw: gzip.compress(raw[:99]) + gzip.compress(raw[99:]), id="two members"),
+        pytest.param(
+            "gzip", lambda raw: b"".join(gzip.compress(raw[n : n + 3]) for n in range(0, len(raw), 3)), id="many"
+        ),
         pytest.param("gzip", lambda raw: gzip.compress(raw) + b"\0" * 64, id="padded"),
         pytest.param("gzip, identity", gzip.compress, id="and nothing"),
         pytest.param("deflate,gzip", lambda raw: gzip.compress(zlib.compress(raw)), id="twice"),
@@ -358,6 +361,7 @@ def test_a_body_is_read_however_it_was_packed(encoding: str, packed: Callable[[b
         pytest.param("br", b"\x0b\x02\x80[]\x03", "send gzip, or none", id="brotli"),
         pytest.param("gzip, br", b"\x0b\x02\x80[]\x03", "send gzip, or none", id="brotli last"),
         pytest.param("gzip", gzip.compress(b" " * 900_000) * 2, "more than 1000000 bytes", id="huge together"),
+        pytest.param("gzip", gzip.compress(b"") * 110_000, "more than 2000000 bytes, packed", id="empty members"),
         pytest.param("gzip,gzip,gzip,gzip", b"", "more than 3 Content-Encodings", id="packed without end"),
     ],
 )

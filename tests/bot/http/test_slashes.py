@@ -36,6 +36,13 @@ def test_an_alert_with_a_slash_too_many_is_kept(site: Outside, path: str, raw: b
     site.parts.run()
 
 
+def test_what_twilio_signed_with_a_slash_too_many_is_answered(site: Outside) -> None:
+    """It signs the address as somebody typed it there."""
+    sms = b"MessageSid=SM1&From=%2B4915112345678&Body=What%3F"
+    answer = site.send("POST", "/twilio/sms/", sms, content_type="application/x-www-form-urlencoded")
+    assert (answer.status_code, "Send the code" in answer.text) == (200, True)
+
+
 @pytest.mark.parametrize("path", ["/healthz/", "/metrics/"])
 def test_a_probe_with_a_slash_too_many_is_answered(site: Outside, path: str) -> None:
     """They are typed into other tools' forms."""
