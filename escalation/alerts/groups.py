@@ -225,13 +225,15 @@ def _former(group: Group) -> tuple[str, ...]:
 def _back(group: Group, incident: OpenIncident, *, asked: bool) -> Group:
     """The group at a former incident. Who reopens the last one knows what fires, and that a false alarm is none.
 
-    `asked`: nothing fired any more, as they have seen.
+    `asked`: nothing fired any more, as they have seen. A lesser one has heard of nothing worse than it is.
     """
     changes: dict[str, object] = {"incident": incident.id, "private": incident.private}
     changes["former"] = tuple(other for other in group.former if other != incident.id)
     if incident.id == group.former[-1]:
         known = {name: f.model_copy(update={"muted": False, "left": False}) for name, f in group.alerts.items()}
         changes |= {"alerts": known, "quiet_until": None, "asked": asked}
+    else:
+        changes["heard"] = incident.severity
     return group.model_copy(update=changes)
 
 
@@ -291,7 +293,7 @@ def _change(before: Group, group: Group, names: list[str], touched: _Touched, se
     lasting = (f for f in over if touched.lasted[f.alert.name] >= f.routed.wait.total_seconds())
     new = (f for _, old, f in pairs if f.firing and _began(old, f))
     ended = (f for name, old, f in pairs if not (f.firing or name in touched.lasted) and old and old.firing)
-    flapping = frozenset(name for name, old, f in pairs if old and _flaps(old, f, before.heard, settle))
+    flapping = frozenset(name for name, old, f in pairs if old and _flaps(old, f, group.heard, settle))
     reworded = any(old is not None and old.alert.title != f.alert.title for _, old, f in pairs)
     back = bool(group.incident) and not before.incident
     return _Change(group.firing, (*new, *over), (*ended, *over), over, tuple(lasting), flapping, reworded, back)

@@ -1,5 +1,6 @@
 """An alert that gets worse while it fires is heard like another one that is; the lesser incident hears its end."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,10 @@ def fires(site: Monitored, severity: str, fingerprint: str = "down") -> None:
 
 def ends(site: Monitored, fingerprint: str = "down") -> None:
     site.taken(group(alert("Down", "resolved", fingerprint=fingerprint)))
+
+
+def fires_less(site: Monitored) -> None:
+    fires(site, "warning")
 
 
 def severities(site: Monitored) -> list[str]:
@@ -173,3 +178,19 @@ def test_the_words_of_a_private_incident_stay_off_the_lesser_one(tmp_path: Path)
         assert "Secret" not in str(site.parts.now(lesser).alerts)
         assert "Secret" not in str(site.parts.now(lesser).timeline)
         assert [i.private for i in site.incidents()] == [False, True, True]
+
+
+@pytest.mark.parametrize("before", [fires_less, ends], ids=["got less bad", "ended"])
+def test_what_is_bad_again_after_its_incident_was_resolved_never_joins_a_lesser_one_unheard(
+    tmp_path: Path, before: Callable[[Monitored], None]
+) -> None:
+    """The lesser incident of the same group has it from then on, and nobody was paged for this."""
+    with monitored(tmp_path) as site:
+        fires(site, "warning", "slow")
+        fires(site, "critical")
+        before(site)
+        site.parts.service.handle(site.incidents()[1].id, OVER)
+        minutes(site, 1)
+        fires(site, "critical")
+        assert severities(site) == ["P3", "P1", "P1"]
+        assert site.incidents()[-1].open
