@@ -170,6 +170,8 @@ class AlertService:
             if group := self.intake.group_of_member(f"g:{digest}"):
                 with contextlib.suppress(TooNew):
                     self.look_again(group)
+                if incident.open:
+                    self.intake.update_group(group, lambda known: _unsettled(known, incident))
 
     def _change(self, key: str, seen: Sequence[Seen], now: datetime) -> "_Taken":
         before, actions = Group(key=key), tuple[Action, ...]()
@@ -273,6 +275,13 @@ def _silence(alert: Alert, state: AlertState) -> Alert:
     """The alert that stands for the absence of a heartbeat; how bad that is says its route, else it is assumed."""
     changes = {"fingerprint": f"{SILENCE}{alert.fingerprint}"[:300], "state": state, "severity": ""}
     return alert.model_copy(update={**changes, "title": f"Monitoring is silent: no {alert.title}"[:200]})
+
+
+def _unsettled(group: Group, incident: Incident) -> Group:
+    """The group once somebody has reopened its incident: that its alerts had ended by then does not resolve it."""
+    if group.incident != incident.id or group.fires:
+        return group
+    return group.model_copy(update={"settling": None, "asked": True})
 
 
 def _takes_over(original: Incident, group: Group) -> bool:

@@ -1,11 +1,15 @@
 """An incident that is reopened has its alerts again: what fires joins it, and what ends ends on it."""
 
+from pathlib import Path
+
 import pytest
 
 from escalation.incident.events.moves import Cancel, Reopen
+from escalation.storage.intake import Intake
 from tests.alerts.incidents.test_lasting import OVER, minutes
-from tests.alerts.test_whole_way import Monitored, alert, group, site
+from tests.alerts.test_whole_way import Monitored, alert, group, monitored, site
 from tests.support.waiting import eventually
+from workers.queue.outbox import post_alerts
 
 __all__ = ["site"]
 AGAIN = Reopen(by="UDANA", why="It was not over")
@@ -110,3 +114,21 @@ def test_the_alerts_of_a_duplicate_stand_on_its_original_at_once(site: Monitored
     [duplicate] = [i for i in site.incidents() if i.id != original.id]
     site.bot.person("dana").command(f"cancel {duplicate.id} duplicate of {original.id}")
     eventually(lambda: site.parts.now(original).alerts.firing == 1)
+
+
+def test_what_somebody_reopened_is_not_resolved_by_an_end_that_they_knew(tmp_path: Path) -> None:
+    """Its alerts had ended, and five quiet minutes were nearly over; after the next end they count again."""
+    with monitored(tmp_path, routes=[{"when_resolved": "resolve"}]) as site:
+        site.taken(group(alert("Down")))
+        site.taken(group(alert("Down", "resolved")))
+        [incident] = minutes(site, 3)
+        site.parts.service.handle(incident.id, OVER)
+        site.bot.person("dana").command(f"reopen {incident.id} it was not over")
+        eventually(lambda: site.parts.now(incident).open)
+        eventually(lambda: Intake(site.parts.redis, post_alerts).group("service checkout").settling is None)
+        [incident] = minutes(site, 10)
+        assert incident.open
+        site.taken(group(alert("Down")))
+        site.taken(group(alert("Down", "resolved")))
+        [incident] = minutes(site, 6)
+        assert not incident.open
