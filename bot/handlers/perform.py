@@ -105,7 +105,8 @@ class Perform:
             await self._access.look_up_groups(self._access.deps.company.user_groups())
         after = await self._access.run(self._access.deps.service.handle, incident_id, event)
         if isinstance(event, Cancel | Reopen):
-            after = await self._access.run(_with_alerts, self._access.deps, after)
+            with suppress(StoreUnavailable, Refused):  # the move is made; the next body shows them as well
+                after = await self._access.run(_with_alerts, self._access.deps, after)
         return MoveResult(after, len(before.timeline))
 
     async def report_again(self, requester: Requester, incident_id: str, text: str) -> Incident:

@@ -362,7 +362,8 @@ def _left(company: Company, state: OncallState, directory: Directory, now: datet
     for shift in state.left:
         held = shift.rotation in company.rotations
         instead = on_call_at(shift.rotation, company, state, max(now, shift.starts)) if held else ()
-        id = f"left-{shift.rotation}-{shift.number}-{shift.person}-{shift.since.timestamp():.0f}"
+        # Once a day at most: two hosts that have different configurations note it anew in each round.
+        id = f"left-{shift.rotation}-{shift.number}-{shift.person}-{shift.since:%Y%m%d}"
         until = min(shift.ends, shift.since + DAY)
         about = {"left": shift, "instead_on_call": instead, "channel": channel_of(company, shift.rotation)}
         first = DueLeft(id=id, due=shift.since, until=until, **about)

@@ -158,7 +158,10 @@ def test_whoever_was_put_on_call_and_left_the_configuration_is_told_of() -> None
     assert [r.id for r in left(after, later, MONDAY + WEEK + HOUR)] == [r.id for r in told]
     board = "\n".join(map(plain, Board(after, Directory(), state, MONDAY + WEEK).overrides()))
     assert "Does not count: mei not in the configuration" in board
-    assert record_running(later, company(BEFORE), MONDAY + WEEK + HOUR).left == ()
+    back = record_running(later, company(BEFORE), MONDAY + WEEK + HOUR)  # by a host that still has her
+    assert back.left == ()
+    again = record_running(back, after, MONDAY + WEEK + 2 * HOUR)
+    assert [r.id for r in left(after, again, MONDAY + WEEK + 2 * HOUR)] == [r.id for r in told]
 
 
 def test_an_override_in_a_rotation_that_was_renamed_is_told_of() -> None:

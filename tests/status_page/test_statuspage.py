@@ -100,6 +100,18 @@ def test_what_is_withdrawn_is_deleted_there(behind: Behind, lose: int) -> None:
     assert behind.vendor.incidents == []
 
 
+def test_what_somebody_deleted_there_holds_up_nothing_once_it_is_withdrawn(behind: Behind) -> None:
+    """It was withdrawn by hand before: what is published next goes out."""
+    behind.publish("e1")
+    behind.step()
+    behind.vendor.incidents.clear()
+    behind.log.withdraw(INCIDENT)
+    behind.publish("e2", of="INC-20261129-002")
+    behind.step(2)
+    assert [incident["name"] for incident in behind.vendor.incidents] == ["Payments are slow"]
+    assert not behind.problems.current()
+
+
 Deed = tuple[int, str, dict[str, ComponentState]]
 NAMES = ("checkout", "api")
 STATES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ComponentState))

@@ -32,7 +32,7 @@ OVER, BEGUN, NEXT, LOCK = (f"{IDS}:{name}" for name in ("over", "begun", "next",
 LOCKED_FOR = 60  # seconds: more than the calls of one turn may take
 PASSING_WAIT, OURS_WAIT = 5.0, 60.0  # seconds
 TURNS_WITHIN = timedelta(minutes=2)  # until Statuspage has begun or ended maintenance by itself
-REFUSED = 422
+GONE, REFUSED = 404, 422
 PROBLEM = "statuspage"
 
 
@@ -87,8 +87,13 @@ class Mirror:
     def _heal(self, public_id: str, there: str, now: datetime) -> None:
         """State what holds without an incident for the components that it had named: with it they would stay down."""
         raw: Any = self._redis.hget(HARMED, public_id)
-        if states := self._states(json.loads(raw or "[]"), now):
+        if not (states := self._states(json.loads(raw or "[]"), now)):
+            return
+        try:
             self._client.restate(there, states)
+        except Failed as failed:
+            if failed.error != f"statuspage: {GONE}":  # somebody deleted it there
+                raise
 
     def _maintain(self, now: datetime) -> bool:
         """Do what comes next for planned maintenance; True if there was something."""

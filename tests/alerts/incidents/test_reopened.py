@@ -107,6 +107,20 @@ def test_a_reopened_incident_shows_at_once_what_ended_while_it_was_closed(site: 
     eventually(lambda: site.parts.now(reopened).alerts.firing == 1)
 
 
+def test_a_reopening_is_confirmed_though_its_alerts_cannot_be_read(site: Monitored) -> None:
+    """It is recorded by then: whoever reads that nothing was would do it again."""
+    site.taken(group(alert("Down")))
+    [incident] = site.incidents()
+    site.parts.service.handle(incident.id, OVER)
+    [key] = site.parts.redis.keys("tocsin:group:*")
+    site.parts.redis.delete(key)
+    site.parts.redis.rpush(key, "no string")
+    dana = site.bot.person("dana")
+    dana.command(f"reopen {incident.id} it was not over")
+    [said] = eventually(dana.whispers)
+    assert "Reopened" in said
+
+
 def test_the_alerts_of_a_duplicate_stand_on_its_original_at_once(site: Monitored) -> None:
     """Whoever put them together sees that it worked."""
     original = site.parts.declare("P1", title="Payments fail", service="checkout")
