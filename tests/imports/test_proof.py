@@ -4,13 +4,24 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalation.config.company import Company
-from tocsin.imports.model import Export, Member, Override, Repeated, Schedule, SourceLayer, Span, WeeklyHours
+from tocsin.imports.model import (
+    Export,
+    ImportFault,
+    Member,
+    Override,
+    Repeated,
+    Schedule,
+    SourceLayer,
+    Span,
+    WeeklyHours,
+)
 from tocsin.imports.proof import differences, next_clock_change, spoken
-from tocsin.imports.recurrence import layers, parse_rule
+from tocsin.imports.recurrence import layers, parse_dates, parse_rule
 from tocsin.imports.writing import written
 
 NOW = datetime(2026, 10, 10, tzinfo=UTC)
@@ -107,3 +118,28 @@ def test_rules_of_recurrence_count_occurrences() -> None:
     )
     with_calendar = Export("Test", export.members, {"s": replace(export.schedules["s"], rendered=wanted)})
     assert differing(with_calendar) == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "FREQ=WEEKLY;INTERVAL=²",
+        "FREQ=WEEKLY;INTERVAL=999999999",
+        "FREQ=DAILY;COUNT=0",
+        "FREQ=WEEKLY;WKST=XX",
+        "FREQ=WEEKLY;BYDAY=MO,LUN",
+        "FREQ=DAILY;BYMONTH=13",
+        "FREQ=DAILY;BYMONTHDAY=foo",
+        "FREQ",
+    ],
+)
+def test_what_is_no_rule_of_recurrence_is_said(rule: str) -> None:
+    """With its place in the export: it was a failure of ours, or counted as another rule."""
+    with pytest.raises(ImportFault, match=r"schedule P: .* is no recurrence rule"):
+        parse_rule(f"RRULE:{rule}", "schedule P")
+
+
+def test_dates_that_are_left_out_in_a_zone_that_nobody_knows_are_said() -> None:
+    """As any other zone of an export is."""
+    with pytest.raises(ImportFault, match="schedule P: 'Mars/Olympus' is not a time zone"):
+        parse_dates("EXDATE;TZID=Mars/Olympus:20261225T090000", "schedule P", "UTC")

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from tocsin.imports import reading
 from tocsin.imports.model import Escalation, Export, ImportFault, Member, Repeated, Schedule, Span, Step, Verdict
 from tocsin.imports.reading import Json
-from tocsin.imports.recurrence import DAYS, ending, layers, occurrences, problems
+from tocsin.imports.recurrence import DAYS, checked_rule, ending, layers, occurrences, problems
 
 SOURCE = "Grafana OnCall"
 PARTS = ("users", "schedules", "on_call_shifts", "escalation_chains", "escalation_policies", "final_shifts")
@@ -169,7 +169,11 @@ def _rule(data: Json, where: str) -> dict[str, str]:
     if not isinstance(days, list) or any(day not in DAYS for day in days):
         raise ImportFault(f"{where}: by_day is {days}, which are no days like MO")
     lists = {"BYDAY": days, "BYMONTH": data.get("by_month") or [], "BYMONTHDAY": data.get("by_monthday") or []}
-    return rule | {name: ",".join(map(str, values)) for name, values in lists.items() if values}
+    try:
+        named = {name: ",".join(map(str, values)) for name, values in lists.items() if values}
+    except TypeError:
+        raise ImportFault(f"{where}: by_month and by_monthday are lists") from None
+    return checked_rule(rule | named, where)
 
 
 def _people(export: Export, group: Any, where: str) -> tuple[str, ...]:

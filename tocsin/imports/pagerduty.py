@@ -177,7 +177,8 @@ def _event(export: Export, event: Json, zone: str, where: str, unproven: bool) -
         export.note(Verdict.DROPPED, where, "nobody is in it")
         return
     since, until = (reading.instant(event.get(f"effective_{n}"), f"{where}: effective_{n}") for n in ("since", "until"))
-    rules = [str(line) for line in event.get("recurrence") or []]
+    given = event.get("recurrence") or []
+    rules = [str(line) for line in (given if isinstance(given, list) else [given])]
     rule = next((parse_rule(line, where) for line in rules if line.startswith("RRULE")), {})
     each, name = max(1, reading.number(strategy, "shifts_per_member", where, default=1)), reading.text(event, "name")
     shift = Repeated(name, starts, ends, zone, rule, places, each, begins=since, id=reading.text(event, "id") or where)

@@ -4,12 +4,14 @@ https://www.rfc-editor.org/rfc/rfc5545#section-3.3.10. What no layer can say is 
 """
 
 import math
+import re
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from tocsin.imports import reading
 from tocsin.imports.model import WEEKDAYS, ImportFault, Repeated, SourceLayer, Span, WeeklyHours
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
@@ -22,18 +24,32 @@ DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 PERIODS = {"HOURLY": HOUR, "DAILY": DAY, "WEEKLY": WEEK}
 MONTHS = ("BYMONTH", "BYMONTHDAY")  # no layer knows months: the proof lists what differs
 KNOWN = {"FREQ", "INTERVAL", "BYDAY", "UNTIL", "COUNT", "WKST"}
+_DAY = "|".join(DAYS)
+PATTERNS = {
+    "INTERVAL": re.compile("[1-9][0-9]{0,3}"),
+    "COUNT": re.compile("[1-9][0-9]{0,11}"),
+    "WKST": re.compile(_DAY),
+    "BYDAY": re.compile(f"(([+-]?[1-9][0-9]?)?({_DAY}))?"),  # like MO, or 1MO and -1FR in a month
+    "BYMONTH": re.compile("(0?[1-9]|1[0-2])?"),
+    "BYMONTHDAY": re.compile("([+-]?(0?[1-9]|[12][0-9]|3[01]))?"),
+}
 Places = tuple[tuple[str, ...], ...]
 
 
 def parse_rule(text: str, where: str) -> dict[str, str]:
     """Parse `RRULE:FREQ=WEEKLY;BYDAY=MO`; ImportFault for what is no rule."""
     parts = [part.partition("=") for part in text.removeprefix("RRULE:").split(";") if part]
-    rule = {name.upper(): value.upper() for name, _, value in parts}
-    numbers = [rule.get(name, "1") for name in ("INTERVAL", "COUNT")]
-    if not all(mark for _, mark, _ in parts) or not all(each.isdigit() and int(each) for each in numbers):
+    if not all(mark for _, mark, _ in parts):
         raise ImportFault(f"{where}: '{text}' is no recurrence rule")
-    if unknown := [day for day in _listed(rule) if day[-2:] not in DAYS]:  # like MO, or 1MO and -1FR in a month
-        raise ImportFault(f"{where}: '{unknown[0]}' in '{text}' is no day of the week")
+    return checked_rule({name.upper(): value.upper() for name, _, value in parts}, where)
+
+
+def checked_rule(rule: dict[str, str], where: str) -> dict[str, str]:
+    """Return a rule as it is; ImportFault names what means nothing in it."""
+    for name, pattern in PATTERNS.items():
+        values = rule.get(name, "").split(",") if name in rule else []
+        if wrong := [value for value in values if not pattern.fullmatch(value)]:
+            raise ImportFault(f"{where}: {name}={rule[name]} is no recurrence rule: '{wrong[0]}' means nothing there")
     return rule
 
 
@@ -45,8 +61,8 @@ def parse_dates(line: str, where: str, zone: str) -> list[datetime]:
     """Parse the dates of `EXDATE;TZID=Europe/Berlin:20261225T090000,…`, as instants in UTC."""
     head, _, values = line.partition(":")
     named = [part.partition("=")[2] for part in head.split(";")[1:] if part.upper().startswith("TZID=")]
-    zones = [*named, zone][:1]
-    return [instant for value in values.split(",") if (instant := _date(value, zones[0], where))]
+    local = reading.zone([*named, zone][0], where)
+    return [instant for value in values.split(",") if (instant := _date(value, local, where))]
 
 
 def until_of(rule: dict[str, str], where: str, zone: str) -> datetime | None:
