@@ -23,8 +23,9 @@ from escalation.text import text
 
 LONGEST_TEXT = 1600  # characters, of an SMS of several segments
 # https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out: Twilio answers these itself, and passes them on.
+# So it does YES, by which people mean a page: in silence they would believe that they have it.
 STOPS = ("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout")
-OPERATORS = frozenset((*STOPS, "start", "yes", "unstop", "help", "info"))
+OPERATORS = frozenset((*STOPS, "start", "unstop", "help", "info"))
 
 log = structlog.get_logger("bot")
 UNSIGNED = "answers by phone key and SMS are refused: Twilio signs them for another token or address"
