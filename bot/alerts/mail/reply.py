@@ -35,7 +35,7 @@ _DECLINES = re.compile(
     r"|(i )?(can't|cannot|can not|am unable to)( (take|do) (it|this)| help)?( now| right now)?"
 )
 _CODE = re.compile(r"(?:(?P<before>.*?)[^\w?])??#?(?P<code>\d{4,8})(?:[^\w?]+(?P<after>.*))?")
-_LABEL = re.compile(r"((reply|send|answer|the|my|code|is|with)\b\W*)+")  # before a code: from our own words
+_LABEL = re.compile(r"((reply|send|answer|the|my|code|with)\b\W*)+(is\b\W*)?")  # before a code: from our own words
 _QUOTES = "\"'`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 

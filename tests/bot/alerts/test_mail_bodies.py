@@ -336,6 +336,8 @@ def test_only_words_that_mean_nothing_else_are_an_answer(text: str, answer: Answ
         ("Checkout is down since 2026", "", None),
         ("On it, see ticket 4821", "", None),
         ("4821?", "", None),
+        ("Is 4821 mine", "", None),
+        ("The code is 4821", "4821", TAKEN),
     ],
 )
 def test_a_code_may_stand_beside_the_answer(text: str, code: str, answer: Answer | None) -> None:
