@@ -56,11 +56,16 @@ class _Writer:
         self._writing: asyncio.Task[None] | None = None
         self._begun = -math.inf  # when the last transaction began, by the loop's clock
 
+    @property
+    def busy(self) -> bool:
+        """True while anything is to be written."""
+        return self._writing is not None and not self._writing.done()
+
     async def write(self, body: Body) -> None:
         """Wait until a body is written. What `write` raises passes through."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((body, written))
-        if self._writing is None or self._writing.done():
+        if not self.busy:
             self._writing = asyncio.create_task(self._write_all())
         await written
 
@@ -114,9 +119,10 @@ class Keeper:
                 await self._disk.write(body)
                 self._fault = ""
                 return
+        large = len(body.raw) > MAX_ON_LOOP or self._large.busy
         try:
             async with asyncio.timeout(REDIS_PATIENCE):
-                await (self._redis if len(body.raw) <= MAX_ON_LOOP else self._large).write(body)
+                await (self._large if large else self._redis).write(body)
             self._fault = ""
         except (RedisError, TimeoutError) as error:
             await self._spool_body(body, error)
