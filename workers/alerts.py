@@ -39,7 +39,9 @@ UNREADABLE = "`tocsin alerts --dropped` says why, and `tocsin alerts try FILE` t
 LOST_AFTER = timedelta(seconds=1)  # a body that waits longer than that on an empty queue has lost its job
 LOCK, HOLDER = "tocsin:intake:lock", "tocsin:intake:holder"  # the worker at it, and the last one that was
 LOCK_SECONDS = 1.2  # a worker that was killed holds up the others for no longer
-READ_SECONDS, ROUND_SECONDS = 0.5, 0.1  # to read, so that the worst of it is known, and to take in what was read
+# To read, so that the worst of it is known, and to take in what was read. Reading has most of the time: it must keep up
+# with a storm, or what is critical waits, unread, behind all of it.
+READ_SECONDS, ROUND_SECONDS = 0.5, 0.03
 LOOK_SECONDS = 1.0  # from one look at the whole due set to the next
 JOBS_AT_ONCE = 1_000
 READ_AT_ONCE, MAX_READ = 100, 50_000_000  # bodies; bytes of bodies whose alerts are not yet taken in
