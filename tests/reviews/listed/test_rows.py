@@ -70,6 +70,20 @@ def test_a_row_follows_what_is_opened_again(listing: Listing) -> None:
     assert row["owner"] == OMAR
 
 
+def test_a_row_whose_update_got_no_answer_is_written_again(listing: Listing) -> None:
+    """Slack did carry it out, and by the next round the item is what it was before."""
+    item = listing.note(listing.parts.declare())
+    listing.round()
+    [before] = listing.rows
+    listing.parts.fault("slackLists.items.update", "drop_after")
+    listing.items.change(item.id, lambda i: closed(i, ItemState.DONE, DANA, i.at))
+    listing.round()
+    assert listing.rows == [before | {"state": "done"}]
+    listing.items.change(item.id, reopened)
+    listing.round()
+    assert listing.rows == [before]
+
+
 def test_many_are_written_a_few_at_a_time(listing: Listing) -> None:
     """Slack takes so many calls a minute."""
     incident = listing.parts.declare()

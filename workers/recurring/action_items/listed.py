@@ -206,8 +206,12 @@ class ListedItems:
         self._records.save_row(row.number, Listed(added, shown, owned=bool(row.owner), doubted=begun))
 
     def _update(self, there: SlackList, row: Row, listed: Listed, shown: str = "") -> None:
-        """Write a row anew. One that somebody deleted is not added again."""
+        """Write a row anew. One that somebody deleted is not added again.
+
+        What it shows is unknown until Slack has answered: the item may be what it was before by then.
+        """
         gone = False
+        self._records.save_row(row.number, replace(listed, shown="", owned=listed.owned or bool(row.owner)))
         try:
             self._context.slack.lists.update(there, listed.row, row)
         except Failed as failed:
