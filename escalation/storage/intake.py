@@ -289,7 +289,7 @@ class Intake:
 
 
 class AsyncIntake(Intake):
-    """Intake that also keeps bodies from an event loop, without the hand-over to a thread and back: 1.5 ms each way."""
+    """Intake that also keeps bodies from an event loop: a thread for it made the median answer 1.5 ms later."""
 
     def __init__(self, redis: Redis, enqueue: Enqueue, on_loop: AsyncRedis) -> None:
         super().__init__(redis, enqueue)
